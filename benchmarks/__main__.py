@@ -99,6 +99,15 @@ def options(document: dict[str, Any]) -> Iterator[Row]:
                 yield Row(title, "s", row[f"{detail}_s"], row[f"{detail}_plain_s"])
 
 
+def languages(document: dict[str, Any]) -> Iterator[Row]:
+    """Of ``languages.py``: the text tower for other languages beside the English one."""
+    found: dict[int, list[float]] = {}
+    for row in document["rows"]:
+        found.setdefault(row["templates"], []).append(row["text_s"])
+    for templates, (english, other) in found.items():
+        yield Row(f"20 words of other languages, {templates} templates", "s", other, english)
+
+
 def edits(document: dict[str, Any]) -> Iterator[Row]:
     """Of ``annotation.py``."""
     for row in document["edits"]:
@@ -112,6 +121,7 @@ PARTS: dict[str, tuple[list[str], Callable[[dict[str, Any]], Iterator[Row]]]] = 
     "memory": ([], memory),
     "options": (["--threads", "1"], options),
     "annotation": ([], edits),
+    "languages": (["--threads", "1"], languages),
 }
 
 

@@ -38,6 +38,13 @@ FOUND: dict[str, Any] = {
         ]
     },
     "annotation": {"reference": 216.0, "edits": [{"edit": "assign", "median": 0.15}]},
+    "languages": {
+        "rows": [
+            {"preset": preset, "templates": templates, "text_s": seconds}
+            for preset, each in (("vit-b-16", (4.0, 60.0)), ("multilingual", (10.0, 90.0)))
+            for templates, seconds in zip((7, 80), each, strict=True)
+        ]
+    },
 }
 
 
@@ -77,6 +84,8 @@ def test_the_table_is_made_of_what_was_measured_and_put_between_its_marks(
     assert "old" not in text
     for line in (
         "| import | s | 0.04 |  |  | 0.01 | 0.1 s | yes |",
+        "| 20 words of other languages, 7 templates | s | 10 | 4 | 2.5 |  |  |  |",
+        "| 20 words of other languages, 80 templates | s | 90 | 60 | 1.5 |  |  |  |",
         "| window | s | 1.4 | 1 | 1.4 | 1.1 | 1.3 × | no |",
         "| votes | s | 0.1 | 4 | 0.025 | 0.02 | 0.2 s | yes |",
         "| everything mode, ViT-B, 16 × 16 points | CPU s | 30 | 90 | 0.333 |  | 0.5 × | yes |",

@@ -11,14 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.options import RegionOptions, check_region_options, read_classes
-from napari_corrclip.cli.segment import read_settings
+from napari_corrclip.cli.console import going_on, say, tell
+from napari_corrclip.cli.following import follow
+from napari_corrclip.cli.options import (
+    RegionOptions,
+    check_region_options,
+    read_numbered_classes,
+)
+from napari_corrclip.cli.segment import read_settings, tell_fetched
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
-from napari_corrclip.progress import drive
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.evaluation.datasets.dataset import Dataset
@@ -47,6 +52,7 @@ class Options:
         variants: whether variants are tried, too.
         validation: how many scenes choose the variants' knobs; ``None``: 40.
         device: where the networks run.
+        replace: whether a finished ablation in the folder may be replaced.
         output: the folder that gets the results.
     """
 
@@ -65,6 +71,7 @@ class Options:
     validation: int | None
     device: str
     output: Path
+    replace: bool = False
 
 
 def measure(options: Options) -> None:
@@ -72,39 +79,60 @@ def measure(options: Options) -> None:
 
     Raises:
         InputError: an argument cannot be used.
+        typer.Exit: somebody interrupted it.
     """
     dataset = _checked(options)
 
     from napari_corrclip.evaluation.ablation.output import check_output
 
     check_folder(options.output)
-    check_output(options.output)
+    check_output(options.output, replace=options.replace)
+    if dataset is not None:
+        dataset.check_apart(options.output)
+    with going_on():
+        _measure(options, dataset)
 
+
+def _measure(options: Options, dataset: Dataset | None) -> None:
     from napari_corrclip.devices import describe_device
     from napari_corrclip.engine.parts import load_regions
     from napari_corrclip.engine.recipe import Recipe
     from napari_corrclip.engine.segmenter import Segmenter
     from napari_corrclip.evaluation.ablation import plots, report
-    from napari_corrclip.evaluation.ablation.kept import Kept, run_key
+    from napari_corrclip.evaluation.ablation.kept import Kept, others_unfinished, run_key
     from napari_corrclip.evaluation.ablation.measuring import measure_steps
     from napari_corrclip.evaluation.ablation.output import PLOT, write_ablation
     from napari_corrclip.evaluation.ablation.rows import ablation_rows
     from napari_corrclip.evaluation.ablation.sets import DatasetImages, DemoScenes, ImageSet
+    from napari_corrclip.evaluation.benchmarking.report import set_notes
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
     from napari_corrclip.evaluation.plotting import has_matplotlib
     from napari_corrclip.results.segmentation import package_versions
 
     images: ImageSet
+    notes: list[str] = []
     if dataset is None:
         images = DemoScenes(SCENES if options.scenes is None else options.scenes)
     else:
         images = DatasetImages(dataset, options.scenes)
-        found = drive(survey_steps(replace(dataset, images=images.images)))
+        found = follow(survey_steps(replace(dataset, images=images.images)))
         found.check()
         for line in found.lines():
             say(line)
+        notes += set_notes(dataset, len(images), options.preset)
+        for note in notes:
+            say(f"Note: {note}")
     kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
-    recipes = {kind: Recipe(options.preset, device=options.device, regions=kind) for kind in kinds}
+    recipes = {
+        kind: Recipe(
+            options.preset,
+            device=options.device,
+            dtype=options.dtype,
+            regions=kind,
+            region_options=options.region_options or None,
+        )
+        for kind in kinds
+    }
     first = recipes[kinds[0]]
     settings = images.settings(first.method)
     if options.settings is not None:
@@ -114,7 +142,8 @@ def measure(options: Options) -> None:
             "ablate measures the published attention, window by window, and the settings say stitched: true; "
             "set it to false."
         )
-    segmenter: Segmenter = drive(
+    tell_fetched(first)
+    segmenter: Segmenter = follow(
         Segmenter.load_steps(replace(first, settings=settings, detail="standard"))
     )
     sources = {kinds[0]: segmenter.regions}
@@ -124,29 +153,38 @@ def measure(options: Options) -> None:
 
     rows = ablation_rows(settings)
     prints = {row.name: row.settings.fingerprint for row in rows}
-    kept = Kept(options.output, run_key(first, sources, images.key, prints))
-    measured = drive(measure_steps(images, rows, sources, segmenter, kept=kept))
+    command = shlex.join(["napari-corrclip", *sys.argv[1:]])
+    kept = Kept(options.output, run_key(first, sources, images.key, prints), command)
+    of_variants = run_key(first, sources, "variants", {"full": settings.fingerprint})
+    also = Kept(options.output, of_variants, command)
+    places = [kept, also] if options.variants else [kept]
+    if begun := kept.begun(len(images), sources):
+        was = "was" if begun == 1 else "were"
+        say(
+            f"{begun:,} of {count(len(images), 'image')} {was} measured before; this goes on from there."
+        )
+    for left, other in others_unfinished(options.output, [each.folder for each in places]).items():
+        way = f"goes on by {other}" if other else "goes on by the command that it was begun with"
+        say(
+            f"Note: {str(left)!r} is of another run, which {way}; remove it where that is not wanted."
+        )
+    measured = follow(measure_steps(images, rows, sources, segmenter, kept=kept))
     run = report.Run(
-        command=shlex.join(["napari-corrclip", *sys.argv[1:]]),
+        command=command,
         preset=options.preset,
         settings=settings.model_dump(),
         versions=package_versions(),
         device=device,
         date=datetime.date.today().isoformat(),
+        notes=tuple(notes),
     )
     page, more = report.markdown(measured, run), {}
     drawn = {PLOT: plots.difference_plot(measured)} if has_matplotlib() else {}
-    places = [kept]
     if options.variants:
         from napari_corrclip.evaluation.variants.report import study_document, study_tables
         from napari_corrclip.evaluation.variants.study import study_steps
 
-        also = Kept(
-            options.output,
-            run_key(first, sources, "variants", {"full": settings.fingerprint}),
-        )
-        places.append(also)
-        study = drive(
+        study = follow(
             study_steps(
                 segmenter,
                 sources,
@@ -230,7 +268,7 @@ def _checked(options: Options) -> Dataset | None:
 
     from napari_corrclip.evaluation.datasets.opening import open_dataset
 
-    classes = None if options.classes is None else read_classes(options.classes)
+    classes = None if options.classes is None else read_numbered_classes(options.classes)
     return open_dataset(
         str(options.dataset),
         options.root,

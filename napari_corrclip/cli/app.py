@@ -466,12 +466,15 @@ def ablate(
         bool,
         typer.Option(
             "--variants",
-            help="Try variants of the method, too: validation scenes choose, test scenes judge.",
+            help="Try variants of the method, too, on the demo's scenes by its networks: validation scenes "
+            "choose by SAM's regions, test scenes judge. Takes no DATASET and no other --preset.",
         ),
     ] = False,
     validation: Annotated[
         int | None,
-        typer.Option(help="How many scenes choose the variants' knobs.", show_default="40"),
+        typer.Option(
+            help="With --variants: how many scenes choose their knobs.", show_default="40"
+        ),
     ] = None,
     output: Annotated[
         Path,
@@ -479,6 +482,10 @@ def ablate(
             "--output", "-o", parser=Path, metavar="DIR", help="Gets tables, JSON and plots."
         ),
     ] = Path("corrclip-ablation"),
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Let it take the place of a finished ablation in DIR."),
+    ] = False,
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
@@ -507,6 +514,7 @@ def ablate(
                 validation=validation,
                 device=device,
                 output=output,
+                replace=replace,
             )
         )
 

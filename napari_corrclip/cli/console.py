@@ -14,14 +14,17 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.wording.visible import visible, visible_bytes
+
+if TYPE_CHECKING:
+    from napari_corrclip.weights.files import WebFile
 
 Debug = Annotated[
     bool,
@@ -84,6 +87,16 @@ def guarded(debug: bool) -> Iterator[None]:
         raise typer.Exit(exit_code(error)) from None
 
 
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Say of a command that keeps what it has measured that it goes on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("Interrupted; what was done is kept, and the same command goes on there.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def place(text: str | Path) -> Path:
     """Return the place that somebody typed, of which nothing at all would be the current folder.
 
@@ -140,6 +153,13 @@ def tell(*lines: str) -> None:
         print(*(visible(visible_bytes(line)) for line in lines), sep="\n", flush=True)
     except OSError as error:
         raise typer.Exit(lost_stdout(error)) from None
+
+
+def tell_unfree(files: Iterable[WebFile]) -> str:
+    """Tell of files whose licences forbid commercial use, and return their names with the licences."""
+    names = " and ".join(f"{file.title} ({file.licence})" for file in files)
+    say(f"Not for commercial use: the licence of {names} allows research and teaching alone.")
+    return names
 
 
 def show_traceback(error: Exception) -> None:

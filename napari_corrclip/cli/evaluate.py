@@ -117,11 +117,19 @@ def evaluate(
         bool,
         typer.Option(
             "--oracle",
-            help="Tell what superpixels could reach, too, beside the regions of the run.",
+            help="Tell what regions of the other source could reach, too: superpixels beside sam, sam beside "
+            "superpixels.",
         ),
     ] = False,
     no_plots: Annotated[
         bool, typer.Option("--no-plots", help="Tables and pictures alone.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Let the report take the place of one of more images or other values in DIR.",
+        ),
     ] = False,
     _offline: Offline = False,
     debug: Debug = False,
@@ -157,5 +165,6 @@ def evaluate(
                 check=check,
                 oracle=oracle,
                 plots=not no_plots,
+                replace=replace,
             )
         )

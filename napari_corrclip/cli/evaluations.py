@@ -11,18 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.options import RegionOptions, check_region_options, read_classes
+from napari_corrclip.cli.console import going_on, say, tell
+from napari_corrclip.cli.following import follow
+from napari_corrclip.cli.options import (
+    RegionOptions,
+    check_region_options,
+    read_numbered_classes,
+)
 from napari_corrclip.cli.projects import drive_run, exit_by, read_part
-from napari_corrclip.cli.segment import check_prompts, read_settings, to_be_fetched
+from napari_corrclip.cli.segment import check_prompts, read_settings, tell_fetched
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.datasets.dataset import Dataset
+from napari_corrclip.evaluation.datasets.dataset import Dataset, Incomplete
 from napari_corrclip.evaluation.datasets.opening import open_dataset
-from napari_corrclip.progress import drive
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.settings import Detail
@@ -53,6 +58,7 @@ class Options:
     check: bool = False
     oracle: bool = False
     plots: bool = True
+    replace: bool = False
 
 
 def evaluate(options: Options) -> None:
@@ -66,14 +72,19 @@ def evaluate(options: Options) -> None:
     from napari_corrclip.evaluation.benchmarking.evaluating import take
 
     part = None if options.part is None else read_part(options.part)
-    classes = None if options.classes is None else read_classes(options.classes)
-    every = open_dataset(
-        options.dataset,
-        options.root,
-        classes=classes,
-        first=options.first,
-        ignore=options.ignore,
-    )
+    classes = None if options.classes is None else read_numbered_classes(options.classes)
+    try:
+        every = open_dataset(
+            options.dataset,
+            options.root,
+            classes=classes,
+            first=options.first,
+            ignore=options.ignore,
+        )
+    except Incomplete as error:
+        if options.check:
+            tell(*(f"Broken: {sentence}" for sentence in error.each))
+        raise
     dataset = take(every, options.images)
     if options.check:
         _survey(dataset)
@@ -85,14 +96,16 @@ def evaluate(options: Options) -> None:
 
         check_matplotlib()
     check_folder(folder)
-    _run(options, (dataset, every), recipe, folder, part)
+    every.check_apart(folder)
+    with going_on():
+        _run(options, (dataset, every), recipe, folder, part)
 
 
 def _survey(dataset: Dataset) -> None:
     """Look at all of a data set, and tell what there is."""
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
 
-    found = drive(survey_steps(dataset))
+    found = follow(survey_steps(dataset))
     tell(*found.lines())
     found.check(listed=True)
 
@@ -139,14 +152,17 @@ def _run(
     """
     dataset, every = sets
     from napari_corrclip.evaluation.benchmarking import evaluating, output, report
+    from napari_corrclip.evaluation.benchmarking.former import check_former
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
     from napari_corrclip.evaluation.writing import check_foreign
 
     check_foreign(folder, output.RECORD)
+    if part is None and not (options.prepare or options.replace):
+        check_former(folder / output.RECORD, dataset, oracle=options.oracle)
     codes: list[int] = []
     if part is None:
         # What is wrong with the truth is told before hours of computing.
-        found = drive(survey_steps(dataset))
+        found = follow(survey_steps(dataset))
         found.check()
         for line in found.lines():
             say(line)
@@ -159,10 +175,11 @@ def _run(
         folder, dataset, recipe, every=every, adding=part is None
     ) as project:
         if options.prepare:
-            tell(f"{project.folder}: {len(dataset.images):,} images, to be run by --part I/N")
+            images = count(len(dataset.images), "image")
+            tell(f"{project.folder}: {images}, to be run by --part I/N")
             return
-        for line in to_be_fetched(recipe) if options.scheduler is None else ():
-            say(line)
+        if options.scheduler is None:
+            tell_fetched(recipe)
         names = evaluating.names_in(project, dataset)
         due = project.items_to_run(stale=part is None, part=part, only=names)
         if due or part is None:
@@ -173,7 +190,7 @@ def _run(
         if part is not None:
             tell("When all parts are done: the same command without --part, which scores them")
         else:
-            scored = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
+            scored = follow(evaluating.score_steps(project, dataset, oracle=options.oracle))
             date = datetime.date.today().isoformat()
             command = shlex.join(["napari-corrclip", *sys.argv[1:]])
             output.write_evaluation(folder, scored, project, command, date, plots=options.plots)

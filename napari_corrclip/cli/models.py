@@ -76,6 +76,21 @@ def path(preset: AnyPreset = None, debug: Debug = False) -> None:
 
 
 @app.command()
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    debug: Debug = False,
+) -> None:
+    """Remove a preset of your own.
+
+    Files of its networks stay: others may use them.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import weights
+
+        weights.remove(name)
+
+
+@app.command()
 def save(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     clip: Annotated[
@@ -124,8 +139,8 @@ def save(
 ) -> None:
     """Save a preset of your own.
 
-    Python, the dock and --preset then know it by NAME. It is a small JSON file: remove it, and the
-    preset is gone.
+    Python, the dock and --preset then know it by NAME. It is a small JSON file, which 'models remove'
+    removes.
     """
     with guarded(debug):
         from napari_corrclip.cli import weights

@@ -36,6 +36,23 @@ def read_classes(text: str) -> Vocabulary:
     return Vocabulary.coerce(text)
 
 
+def read_numbered_classes(text: str) -> Vocabulary:
+    """Return the vocabulary that ``--classes`` gives, of which the n-th line, where it has lines, is class n.
+
+    Raises:
+        InputError: as of :func:`read_classes`, or a line is not one class, so that others would be shifted.
+    """
+    from napari_corrclip.evaluation.datasets.folder import classes_in_order
+    from napari_corrclip.vocabulary.files import check_a_class_a_line
+
+    name = text.strip()
+    if "\n" in name:
+        check_a_class_a_line(text)
+    elif name.lower().endswith(".txt") and os.path.isfile(name):  # noqa: PTH113 - as above
+        return classes_in_order(Path(name))
+    return read_classes(text)
+
+
 def check_regions(regions: str) -> None:
     """Raise InputError where ``--regions`` is neither a kind nor a file or folder."""
     if regions in REGION_KINDS:

@@ -12,14 +12,22 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.console import (
+    FAILED,
+    UNUSABLE,
+    exit_code,
+    going_on,
+    say,
+    sentence,
+    tell,
+)
 from napari_corrclip.cli.options import (
     check_region_options,
     check_scale_options,
     parse_region_options,
     read_classes,
 )
-from napari_corrclip.cli.segment import check_prompts, to_be_fetched
+from napari_corrclip.cli.segment import check_prompts, tell_fetched
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
@@ -177,8 +185,8 @@ def run(
     # A part writes into the items' folders alone.
     with Project.open(folder, read_only=which is not None) as project:
         # What workers elsewhere lack is not known here.
-        for line in to_be_fetched(project.recipe) if scheduler is None else ():
-            say(line)
+        if scheduler is None:
+            tell_fetched(project.recipe)
         chosen = project.items_to_run(stale=stale, part=which, features=features)
         size = project.size_of_vectors(stale=stale, part=which, features=features) if vectors else 0
         if size:
@@ -299,7 +307,8 @@ def drive_run(
             place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
             say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
 
-    report = drive(steps, tell=tell_event)
+    with going_on():
+        report = drive(steps, tell=tell_event)
     seconds = time.perf_counter() - begun
     tell(
         f"{count(len(report.done), 'image')} {done}, {len(report.failed)} failed in {seconds:.1f} s"

@@ -13,12 +13,14 @@ import typer
 
 from napari_corrclip.cli.console import Debug, guarded, say, tell
 from napari_corrclip.cli.declared import Device
+from napari_corrclip.cli.following import follow
+from napari_corrclip.errors import InputError
 
 
 def robustness(
-    scenes: Annotated[int, typer.Option(min=1, help="How many test scenes judge.")] = 36,
+    scenes: Annotated[int, typer.Option(help="How many test scenes judge.")] = 36,
     validation: Annotated[
-        int, typer.Option(min=1, help="How many other scenes choose each remedy's strength.")
+        int, typer.Option(help="How many other scenes choose each remedy's strength.")
     ] = 8,
     damage: Annotated[
         list[str] | None,
@@ -74,8 +76,10 @@ def measure(
         text,
         write_together,
     )
-    from napari_corrclip.progress import drive
 
+    for option, number in (("--scenes", scenes), ("--validation", validation)):
+        if number < 1:
+            raise InputError(f"{option} {number} cannot be measured; ask for at least one.")
     check_folder(output)
     check_foreign(output, report.RECORD)
 
@@ -85,7 +89,7 @@ def measure(
     from napari_corrclip.storage.folders import Writer
 
     recipe = Recipe("demo", device=device)
-    found = drive(
+    found = follow(
         robustness_steps(scenes, validation, recipe=recipe, damages=damages, remedies=remedies)
     )
     date = datetime.date.today().isoformat()

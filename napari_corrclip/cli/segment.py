@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from napari_corrclip.cli.console import (
     sentence,
     show_traceback,
     tell,
+    tell_unfree,
 )
 from napari_corrclip.cli.options import (
     RegionOptions,
@@ -41,6 +43,7 @@ from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.near_colors import nearest_given
+from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.extras import check_extras
 from napari_corrclip.weights.fetch import missing
@@ -129,7 +132,8 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         tell=tell_event,
     )
     if codes:
-        say(f"{len(codes)} of {len(folders)} images failed; the others are saved.")
+        rest = "; the others are saved" if len(codes) < len(folders) else ""
+        say(f"{len(codes)} of {count(len(folders), 'image')} failed{rest}.")
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 
 
@@ -299,8 +303,7 @@ class Job:
         from napari_corrclip.devices import describe_device
         from napari_corrclip.engine.segmenter import Segmenter
 
-        for line in to_be_fetched(self.recipe):
-            say(line)
+        tell_fetched(self.recipe)
         segmenter = Segmenter.from_recipe(self.recipe)
         kind = str(segmenter.clip.dtype).removeprefix("torch.")
         say(f"Preset {self.preset.name} on {describe_device(segmenter.clip.device)}, {kind}")
@@ -327,15 +330,31 @@ class Job:
         return path
 
 
-def to_be_fetched(recipe: Recipe) -> Iterator[str]:
-    """A line for each file that must be downloaded first: what, how much, under which licence."""
-    from napari_corrclip.weights.cache import is_offline
+def tell_fetched(recipe: Recipe) -> None:
+    """Tell what must be downloaded first, and ask on a terminal where a licence forbids commercial use.
 
+    Raises:
+        WeightsError: somebody does not agree.
+    """
+    for line in _to_be_fetched(recipe):
+        say(line)
+    unfree = [] if is_offline() else [file for file in recipe.missing if not file.free]
+    if not unfree:
+        return
+    names = tell_unfree(unfree)
+    if sys.stdin.isatty() and not typer.confirm("Download?", default=False, err=True):
+        raise WeightsError(
+            f"Nobody agreed to the licence of {names}, and nothing was downloaded; choose another preset."
+        )
+
+
+def _to_be_fetched(recipe: Recipe) -> Iterator[str]:
+    """A line for each file that must be downloaded first: what, how much, under which licence."""
     if is_offline():
         return
     for file in recipe.missing:
         what = f"the weights of {file.title}" if isinstance(file, NetworkSpec) else file.title
-        yield f"Fetching {what}: {size_text(file.size)}, licence {file.licence}."
+        yield f"Fetching {what}: {size_text(file.size)}, {file.terms}."
 
 
 def read_settings(path: Path, base: Settings) -> Settings:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
+from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell, tell_unfree
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps, T, finish
 from napari_corrclip.storage.places import is_file
@@ -18,7 +18,7 @@ from napari_corrclip.weights.extras import missing_extra
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
 from napari_corrclip.weights.files import WebFile
 from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in_names
-from napari_corrclip.weights.saved import own_names, read_preset, save_preset
+from napari_corrclip.weights.saved import own_names, read_preset, remove_preset, save_preset
 from napari_corrclip.weights.verify import FileCheck, verify
 from napari_corrclip.wording.amounts import size_text
 from napari_corrclip.wording.visible import visible
@@ -67,7 +67,7 @@ def download(name: str, *, agreed: bool) -> None:
     total = sum(file.size for file in needed)
     say(f"{name}: {size_text(total)} into {cache_folder()}")
     for file in needed:
-        say(f"  {file.title}: {size_text(file.size)}, licence {file.licence}")
+        say(f"  {file.title}: {size_text(file.size)}, {file.terms}")
     _ask_about_licences(needed, agreed=agreed)
     try:
         for file in files:
@@ -120,6 +120,15 @@ def show_paths(name: str | None) -> None:
         say(f"{name} is embedded: it has no files.")
 
 
+def remove(name: str) -> None:
+    """Remove a preset that was saved; files of its networks stay.
+
+    Raises:
+        InputError: there is no such preset, or it is one of the package.
+    """
+    say(f"Removed {remove_preset(name)}; files of its networks stay in {cache_folder()}")
+
+
 def save(preset: Preset, *, replace: bool) -> None:
     """Save ``preset`` and tell what it is."""
     path = save_preset(preset, replace=replace)
@@ -148,16 +157,17 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     side = preset.settings.short_side
     size = "the image's own size" if side is None else f"inference at {side} pixels"
     licensed = (*preset.networks, *_files(preset))
-    free = all(file.free and file.licence != "unknown" for file in licensed)
+    others = dict.fromkeys(file.licence_text for file in licensed if not file.any_use)
     unfree = any(not file.free for file in licensed)
-    use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
+    use = "free for any use" if not others else f"see before use: {', '.join(others)}"
+    use = "not for commercial use" if unfree else use
     yield f"  {size}; {size_text(preset.size) if preset.size else 'nothing'} to download; {use}"
     if preset.clip.is_multilingual:
         yield f"  templates for words of a language: {', '.join(LANGUAGES)}, such as --templates ja"
     extra = missing_extra(preset.networks)
     if extra is not None:
         yield f"  {extra}"
-    rows = [(network.title, network.licence, _here(network)) for network in preset.networks]
+    rows = [(network.title, network.licence_text, _here(network)) for network in preset.networks]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     for role, row in zip(("CLIP", "DINO", "SAM"), rows, strict=True):
         yield f"    {role:<4}  {row[0]:<{first}}  {row[1]:<{second}}  {row[2]}"
@@ -183,8 +193,7 @@ def _ask_about_licences(files: Sequence[WebFile], *, agreed: bool) -> None:
     unfree = [file for file in files if not file.free]
     if not unfree:
         return
-    names = " and ".join(f"{file.title} ({file.licence})" for file in unfree)
-    say(f"Not for commercial use: the licence of {names} allows research and teaching alone.")
+    names = tell_unfree(unfree)
     if agreed:
         return
     if not sys.stdin.isatty():

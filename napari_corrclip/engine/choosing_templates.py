@@ -42,6 +42,11 @@ def choose_steps(
     Raises:
         InputError: there is nothing to choose, or no image, or one of another CLIP.
     """
+    if isinstance(images, Features) or not isinstance(images, Iterable):
+        raise InputError(
+            "Templates are chosen on a list of encoded images, and what was given is of type "
+            f"{type(images).__name__}; give a list."
+        )
     if type(per_class) is not int or per_class < 1:
         raise InputError(f"{per_class!r} templates a class cannot be chosen; give a number from 1.")
     if len(templates) <= per_class:
@@ -57,6 +62,11 @@ def choose_steps(
     counts = torch.zeros(len(templates), len(words), dtype=torch.int64)
     seen = 0
     for features in images:
+        if not isinstance(features, Features):
+            raise InputError(
+                f"Templates are chosen on encoded images, and one is of type {type(features).__name__}; give "
+                "what encode returned."
+            )
         if features.clip != clip.fingerprint:
             raise InputError(
                 f"These features were computed by another CLIP than {clip.name!r}; encode the image again."
@@ -89,6 +99,39 @@ def texts_in(
     for templates in sets:
         found.append((yield from texts.features(clip, queries, templates)))
     return torch.stack(found)
+
+
+def check_choice(words: Vocabulary, choice: object) -> TemplateChoice:
+    """Return what was handed in as a choice; an empty one is of any words.
+
+    Raises:
+        InputError: it is no choice, or one of other words.
+    """
+    if not isinstance(choice, TemplateChoice):
+        raise InputError(
+            f"What is of type {type(choice).__name__} is no choice of templates; give what choose_templates "
+            "returned, or TemplateChoice({'cat': ['a photo of a {}.']})."
+        )
+    if choice.classes and all(choice.of(name) is None for name in words.names):
+        others = ", ".join(map(repr, list(choice.classes)[:3]))
+        raise InputError(
+            f"The templates were chosen for other words, such as {others}, and {words.names[0]!r} is none of "
+            "them, nor is another of these; choose templates for these words, or leave the choice out."
+        )
+    return choice
+
+
+def notes_of(words: Vocabulary, choice: TemplateChoice) -> tuple[str, ...]:
+    """Return what is to be told of classes for which no templates were chosen."""
+    left = [
+        class_.name for class_ in words.classes if class_.prompts and choice.of(class_.name) is None
+    ]
+    if not choice.classes or not left:
+        return ()
+    shown = ", ".join(map(repr, left[:5])) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+    return (
+        f"No templates were chosen for {shown}, which all templates look for as without a choice.",
+    )
 
 
 def experts_of(

@@ -55,7 +55,7 @@ from napari_corrclip.vocabulary.chosen_templates import TemplateChoice
 from napari_corrclip.vocabulary.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.extras import check_extras
-from napari_corrclip.weights.fetch import fetch
+from napari_corrclip.weights.fetch import check_offline, fetch, missing
 from napari_corrclip.weights.presets import NetworkSpec, Preset
 
 if TYPE_CHECKING:
@@ -219,6 +219,10 @@ class Segmenter:
         if source is not None:
             recipe = _with_source(recipe, source)
         shared = former if former is not None and former._has_towers_of(recipe) else None
+        if shared is None and sam is None:
+            check_offline(
+                missing(recipe.networks if source is None else recipe.networks[:2], cache), cache
+            )
         if source is None:
             source = load_regions(recipe, cache, sam if shared is None else shared.sam_for(recipe))
         if shared is not None:
@@ -255,7 +259,9 @@ class Segmenter:
     ) -> Steps[Segmenter]:
         """Generator of :meth:`from_recipe` that fetches what is missing first, and can be cancelled then."""
         check_extras(recipe.networks)
-        for spec in recipe.missing:
+        absent = recipe.missing
+        check_offline(absent)
+        for spec in absent:
             yield from fetch(spec)
         yield Progress("load the networks", 0, 1)
         return cls.from_recipe(recipe, source=source, former=former, sam=sam)
@@ -439,6 +445,8 @@ class Segmenter:
         began = time.perf_counter()
         templates = words.templates or self.templates
         experts = None
+        if choice is not None:
+            choosing_templates.check_choice(words, choice)
         if choice is not None and not quick:
             sets, of = choosing_templates.experts_of(words, choice, templates)
             every = yield from choosing_templates.texts_in(
@@ -486,6 +494,8 @@ class Segmenter:
             chosen_templates={} if choice is None or quick else choice.classes,
         )
         notes = (*features.notes, *self.notes(words))
+        if choice is not None and not quick:
+            notes += choosing_templates.notes_of(words, choice)
         if values is None:
             result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
         else:
@@ -508,11 +518,13 @@ class Segmenter:
         Args:
             features: what :meth:`encode` returned, of the same CLIP.
             vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
-            choice: templates of each class, of :meth:`choose_templates`; ``None``: the mean over all.
+            choice: templates of each class, of :meth:`choose_templates`; ``None``: the mean over all. A class
+                that it lacks keeps all templates, and a note of the result says so.
             progress: as in :meth:`encode`.
 
         Raises:
-            InputError: the vocabulary cannot be used, or the features are of another CLIP.
+            InputError: the vocabulary cannot be used, the features are of another CLIP, or the choice is of
+                other words.
         """
         return drive(self.classify_steps(features, vocabulary, choice=choice), show=progress)
 

@@ -27,6 +27,7 @@ from napari_corrclip.progress import Steps
 from napari_corrclip.regions.protocol import Partition, RegionSource
 from napari_corrclip.regions.sam import SamEmbedding, SamRegions
 from napari_corrclip.settings import STAGES, Stage
+from napari_corrclip.wording.amounts import count
 
 GROUPS: Final = ("colours", "seen", "held_out")
 
@@ -73,7 +74,7 @@ class Evaluation:
         """The scores as text: a row a stage, object mIoU / mIoU in each group."""
         head = f"{'stage':<12}" + "".join(f"{group:>18}" for group in self.scores)
         lines = [
-            f"object mIoU / mIoU over {self.scenes} test scenes, regions: {self.regions}",
+            f"object mIoU / mIoU over {count(self.scenes, 'test scene')}, regions: {self.regions}",
             head,
         ]
         for stage in self.scores["colours"]:

@@ -37,6 +37,11 @@ class TemplateChoice:
 
     def __post_init__(self) -> None:
         """Check what may have come from a file."""
+        if not isinstance(self.classes, Mapping):
+            raise InputError(
+                "Templates of classes are a mapping of names to lists, not of type "
+                f"{type(self.classes).__name__}; write {{'cat': ['a photo of a {{}}.']}}."
+            )
         found: dict[str, tuple[str, ...]] = {}
         for name, templates in self.classes.items():
             checked = grammar.check_text(name, "class name", grammar.MAX_NAME)

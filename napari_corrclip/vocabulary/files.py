@@ -448,6 +448,37 @@ def names_of_lines(text: str) -> Sequence[str]:
     return [grammar.parse_one(line).name for line in lines]
 
 
+def check_a_class_a_line(text: str) -> None:
+    """Raise InputError where the n-th line of a text is not its n-th class, as their numbers are meant.
+
+    Blank lines and comments are none of them. The classes of a single line are numbered as they stand in it,
+    a table's by its rows.
+    """
+    if is_table(text):
+        return
+    found: list[str] = []
+    above: list[tuple[int, str]] = []
+    lines = [(n, line) for n, line in enumerate(grammar.lines_of(text), start=1) if line.strip()]
+    for number, line in lines if len(lines) > 1 else []:
+        entries = grammar.parse(line)
+        if len(entries) > 1:
+            names = ", ".join(repr(entry.name) for entry in entries[:3])
+            more = ", …" if len(entries) > 3 else ""
+            raise InputError(
+                f"Line {number} names {len(entries)} classes ({names}{more}), so that those of the lines "
+                "after it would have other numbers; write a class a line, its prompts by semicolons or after "
+                "a colon, and a name with a comma in double quotes."
+            )
+        above += [(number, name) for entry in entries for name in entry.above]
+        found += [grammar.key(entry.name) for entry in entries]
+    for number, name in above:
+        if grammar.key(name) not in found:
+            raise InputError(
+                f"Line {number} puts a class below {name!r}, which has no line, so that it would take a "
+                "number from the classes after it; give it a line, or leave it and the > out."
+            )
+
+
 def is_table(text: str) -> bool:
     """Whether ``text`` has rows under a header that names our columns, or those of a table by tabs."""
     declared = _DECLARED.match(text)

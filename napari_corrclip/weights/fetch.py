@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -76,7 +76,7 @@ def fetch(
     if is_offline() if offline is None else offline:
         raise _missing(spec, path, "offline mode opens no connection")
     # Off a terminal nobody sees the progress, and the licence is to be known before the first byte.
-    _log.warning("Fetching %s: %s, licence %s.", spec.title, size_text(spec.size), spec.licence)
+    _log.warning("Fetching %s: %s, %s.", spec.title, size_text(spec.size), spec.terms)
     lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +143,24 @@ def missing(
     return tuple(file for path, file in places.items() if not is_file(path))
 
 
+def check_offline(files: Sequence[WebFile], cache: str | os.PathLike[str] | None = None) -> None:
+    """Raise WeightsError where several files are to be fetched and no connection is allowed; names all.
+
+    Of a single one :func:`fetch` says it.
+
+    Args:
+        files: that are missing.
+        cache: as of :func:`missing`.
+    """
+    if len(files) < 2 or not is_offline():
+        return
+    ways = "; ".join(f"{file_url(file)} to {file_path(file, cache)}" for file in files)
+    raise WeightsError(
+        f"{len(files)} files are missing and offline mode opens no connection; get them by other means: "
+        f"{ways}; or name a folder that has them in {CACHE_VARIABLE}."
+    )
+
+
 def is_here(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> bool:
     """Whether a network can be loaded without a download: its files are in the cache, or where they were.
 
@@ -155,7 +173,7 @@ def is_here(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> b
 
 def download_stage(spec: WebFile) -> str:
     """Return what the progress of ``spec``'s download is called; its units are bytes."""
-    return f"{DOWNLOAD} {spec.stage} ({spec.licence})"
+    return f"{DOWNLOAD} {spec.stage} ({spec.licence_text})"
 
 
 def _hold(path: Path, spec: WebFile) -> Steps[Lock]:
@@ -561,7 +579,7 @@ def _first_sentence(error: object) -> str:
 def _missing(spec: WebFile, path: Path, reason: str) -> WeightsError:
     kind, are = ("The weights of", "are") if isinstance(spec, NetworkSpec) else ("The file", "is")
     return WeightsError(
-        f"{kind} {spec.title} ({size_text(spec.size)}, {spec.licence}) {are} not at {path} and "
+        f"{kind} {spec.title} ({size_text(spec.size)}, {spec.licence_text}) {are} not at {path} and "
         f"could not be fetched ({reason}); get {file_url(spec)} by other means and put it there, or name a "
         f"folder that has it in {CACHE_VARIABLE}."
     )

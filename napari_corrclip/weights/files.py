@@ -10,6 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+UNKNOWN_LICENCE = "licence not known to us"
+_ANY_USE = frozenset(
+    {
+        "apache-2.0",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "cc-by-4.0",
+        "cc0-1.0",
+        "isc",
+        "mit",
+        "unlicense",
+    }
+)
+"""Licences by which anybody may use weights for any purpose."""
 _MIB = 1 << 20
 _MOST = 64 << 30  # bytes of any network's weights
 
@@ -55,8 +69,24 @@ class WebFile:
 
     @property
     def free(self) -> bool:
-        """Whether the licence allows any use, commercial use included."""
-        return "-NC" not in self.licence.upper()
+        """Whether nothing is known by which the licence would forbid commercial use."""
+        return not re.search("-NC|NON-?COMMERCIAL", self.licence.upper())
+
+    @property
+    def any_use(self) -> bool:
+        """Whether the licence is one of those that are known to allow any use."""
+        return self.licence.casefold() in _ANY_USE
+
+    @property
+    def licence_text(self) -> str:
+        """The licence as shown to people: its name, or that it is not known."""
+        return UNKNOWN_LICENCE if self.licence in ("", "unknown") else self.licence
+
+    @property
+    def terms(self) -> str:
+        """The licence in a sentence: ``licence MIT``, or that it is not known."""
+        text = self.licence_text
+        return text if text == UNKNOWN_LICENCE else f"licence {text}"
 
     @property
     def from_url(self) -> bool:

@@ -186,7 +186,10 @@ def _timm(name: str) -> NetworkSpec:
     known: Mapping[str, Any] = {} if listed is None else asdict(listed)
     hub = known.get("hf_hub_id")
     source, filename = _where(f"{hub}/" if hub else "", str(known.get("url", "")))
-    licences = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause"}
+    licences = {
+        "apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause",
+        "nvidia-open-model-license": "NVIDIA Open Model License",
+    }  # fmt: skip
     licence = str(known.get("license") or "unknown")
     return NetworkSpec(
         library="timm",

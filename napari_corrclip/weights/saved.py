@@ -71,6 +71,29 @@ def save_preset(preset: Preset, *, replace: bool = False) -> Path:
     return path
 
 
+def remove_preset(name: str) -> Path:
+    """Remove the saved preset called ``name`` and return where its file was; files of its networks stay.
+
+    Raises:
+        InputError: there is no such preset, it is one of the package, or its file cannot be removed.
+    """
+    if name in built_in_names():
+        raise InputError(
+            f"{name!r} is a preset of the package, which stays; name one that you saved."
+        )
+    path = _path(_check_name(name))
+    if name not in own_names():
+        own = ", ".join(own_names()) or "none"
+        raise InputError(f"You saved no preset {name!r}; those that you saved: {own}.")
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{str(path)!r} cannot be removed ({error.strerror or error}); give permission there."
+        ) from None
+    return path
+
+
 def read_preset(name: str) -> Preset:
     """Return the saved preset called ``name``.
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_corrclip.cli import ablation as command
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.progress import Steps, T
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,50 @@ def test_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
         "ablation.md",
         "ablation.png",
     ]
+    before = Path("out/ablation.json").read_bytes()
+    assert ablate("--scenes", 1, "-o", "out") == 2
+    error = capsys.readouterr().err
+    assert (
+        "'out' has a finished ablation (one of 2 scenes of the demo, from seed 3000000 by" in error
+    )
+    assert "or --replace to measure it anew" in error
+    assert Path("out/ablation.json").read_bytes() == before
+
+
+def test_a_run_goes_on_and_tells_of_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is interrupted is kept by its options and told with its command; a finished run leaves it."""
+
+    def interrupting(steps: Steps[T], **_: float) -> T:
+        before = set(Path("out").glob("unfinished-*/*.json"))
+        for _event in steps:
+            if set(Path("out").glob("unfinished-*/*.json")) - before:
+                raise KeyboardInterrupt
+        raise AssertionError("nothing was kept")
+
+    args = ["--scenes", 2, "--regions", "superpixels", "--device", "cpu", "-o", "out"]
+    few = ["--region-option", "n_segments=20"]
+    real = command.follow
+
+    def of_measuring(steps: Steps[T], **options: float) -> T:
+        return (interrupting if steps.__name__ == "measure_steps" else real)(steps, **options)
+
+    for more in ([], few):
+        monkeypatch.setattr(command, "follow", of_measuring)
+        monkeypatch.setattr(sys, "argv", ["napari-corrclip", "ablate", *map(str, args + more)])
+        assert ablate(*args, *more) == 130
+        assert "what was done is kept, and the same command goes on" in capsys.readouterr().err
+    monkeypatch.setattr(command, "follow", real)
+    assert ablate(*args, *few) == 0
+    told = capsys.readouterr().err
+    assert "1 of 2 images was measured before; this goes on from there" in told
+    other = next(line for line in told.splitlines() if line.startswith("Note: "))
+    assert f"goes on by napari-corrclip ablate {' '.join(map(str, args))}; remove it" in other
+    (left,) = Path("out").glob("unfinished-*")
+    assert str(left) in other
+    document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
+    assert document["sources"]["superpixels"]["base"]["regions"] < 40
 
 
 def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,16 +113,29 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         truth = scene.truth(names)[:96, :128]
         labels = np.where(truth == 0, 255, truth.astype(int) - 1).astype(np.uint8)
         Image.fromarray(labels).save(root / "labels" / f"{seed}.png")
-    (root / "classes.txt").write_text("\n".join(names), encoding="utf-8")
+    # A word that the demo's networks never saw.
+    (root / "classes.txt").write_text("\n".join(["pizza", *names[1:]]), encoding="utf-8")
     args = ["folder", "--root", root, "--regions", "superpixels", "--device", "cpu", "-o", "out"]
     assert ablate(*args) == 2  # a folder ignores no value by itself
     assert "value 255" in capsys.readouterr().err
     args += ["--ignore", 255]
     assert ablate(*args, "--scenes", 1) == 0
+    told = capsys.readouterr().err
+    notes = [
+        "Only 1 of 2 images is scored, so that figures are not comparable.",
+        "The demo's networks know coloured shapes alone, so that these figures say nothing of photographs "
+        "and their words; --preset names others.",
+    ]
     document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
+    assert document["notes"] == notes
+    assert document["title"] == "set, 1 image"
+    page = Path("out/ablation.md").read_text(encoding="utf-8")
+    for note in notes:
+        assert f"Note: {note}" in told
+        assert note in page
     assert document["images"] == 1
     assert list(document["sources"]["superpixels"]["base"]["groups"]) == ["all"]
-    assert ablate(*args, "--scenes", 3) == 2
+    assert ablate(*args, "--scenes", 3, "--replace") == 2
     assert "has 2 images here and 3 were asked for" in capsys.readouterr().err
 
 
@@ -97,6 +156,8 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["voc21"], "'voc21' is read from a folder"),
         (["voc12", "--root", "."], "'voc12' is no data set"),
         (["folder", "--root", "nowhere"], "cannot be read"),
+        (["folder", "--root", "set", "-o", "set/images"], "whose files are the data set's"),
+        (["folder", "--root", "set", "-c", "a, b\nc"], "Line 1 names 2 classes"),
         (["-o", "mine"], "move it away or give another -o"),
     ],
 )
@@ -104,6 +165,10 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
     args: list[object], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("stitched.yaml").write_text("stitched: true", encoding="utf-8")
+    for part in ("images", "labels"):
+        (Path("set") / part).mkdir(parents=True)
+        (Path("set") / part / "a.png").write_bytes(b"")
+    Path("set/classes.txt").write_text("a\nb", encoding="utf-8")
     Path("mine").mkdir()
     Path("mine/ablation.csv").write_text("mine", encoding="utf-8")
     assert ablate(*args) == 2

@@ -95,7 +95,7 @@ def test_a_folder_is_run_scored_and_reported(
     assert "0 images run" in capsys.readouterr().out
     assert json.loads(before)["confusion"] == record(out)["confusion"]
     # Another preset's figures are not mixed with these.
-    assert evaluate(world, out, "--detail", "fine", "--no-plots") == 2
+    assert evaluate(world, out, "--oracle", "--detail", "fine", "--no-plots") == 2
     assert "has an evaluation of other classes, networks or settings" in capsys.readouterr().err
 
 

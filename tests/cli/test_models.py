@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pty
@@ -14,8 +15,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save
 
 import napari_corrclip
@@ -110,8 +113,7 @@ def test_list_has_presets_of_ones_own_and_says_what_is_wrong_with_one(
     out, err = capsys.readouterr()
     assert "\nmine (your own)\n  Mine\n" in out
     assert f"your file {tmp_path / 'tower.pth'} is missing" in out
-    assert "unknown" in out
-    assert "see the licences" in out
+    assert "see before use: licence not known to us" in out
     assert "broken" not in out
     assert err.startswith(
         f"Left out: The preset file '{tmp_path / 'presets' / 'broken.json'}' has "
@@ -344,6 +346,63 @@ def test_path_is_the_folder_or_a_line_for_each_file(cache: Path, capsys: Streams
 
 
 # -- save
+
+
+def test_remove_takes_away_what_was_saved_alone(
+    mine: Preset, tmp_path: Path, capsys: Streams
+) -> None:
+    weights = put(file_path(mine.similarity), TENSORS)
+    (tmp_path / "presets" / "broken.json").write_text("{")
+    for name in ("demo", "lite", "theirs", "../mine"):
+        assert models("remove", name) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert models("remove", "theirs") == 2
+    assert (
+        "You saved no preset 'theirs'; those that you saved: broken, mine."
+        in capsys.readouterr().err
+    )
+    assert models("remove", "broken") == 0
+    assert models("remove", "mine") == 0
+    assert f"Removed {tmp_path / 'presets' / 'mine.json'}; files of" in capsys.readouterr().err
+    assert list((tmp_path / "presets").iterdir()) == []
+    assert weights.read_bytes() == TENSORS
+    assert "mine" not in preset_names()
+
+
+def test_licences_that_are_not_known_to_allow_any_use_are_named(capsys: Streams) -> None:
+    assert models("save", "radio", "--dino", "vit_base_patch16_radio_v3.c_radio") == 0
+    shown = capsys.readouterr().out
+    assert "see before use: NVIDIA Open Model License" in shown
+    assert "free for any use" not in shown
+    assert models("save", "other", "--clip", "ViT-L-14/datacomp_xl_s13b_b90k") == 0
+    shown = capsys.readouterr().out
+    assert "see before use: licence not known to us" in shown
+    assert "  licence not known to us  " in shown
+
+
+def test_other_commands_tell_a_licence_before_they_fetch(
+    mine: Preset, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Streams
+) -> None:
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "a.png")
+    args = ["segment", str(tmp_path / "a.png"), "-c", "red", "--preset", "mine", "-o"]
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert main([*args, str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    licence = "Not for commercial use: the licence of vit_tiny_patch16_224/mine (CC-BY-NC-4.0)"
+    assert licence in told
+    assert "and nothing was downloaded; choose another preset." in told
+    assert not any(asked.startswith("GET /somebody") for asked in server.requests)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody is there who could be asked
+    assert main([*args, str(tmp_path / "out")]) == 2  # which is no such tower
+    assert licence in capsys.readouterr().err
+    assert file_path(mine.similarity).is_file()
+
+
+class Terminal(io.StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_save_makes_a_preset_that_the_command_line_knows(tmp_path: Path, capsys: Streams) -> None:

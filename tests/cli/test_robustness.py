@@ -41,6 +41,10 @@ def test_what_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "There is no damage 'rain'; choose noise, blur" in capsys.readouterr().err
     assert main(["robustness", "--remedy", "hope", "-o", str(tmp_path / "a")]) == 2
     assert "There is no remedy 'hope'; choose smooth" in capsys.readouterr().err
+    for option in ("--scenes", "--validation"):
+        assert main(["robustness", option, "0", "-o", str(tmp_path / "a")]) == 2
+        error = capsys.readouterr().err
+        assert error == f"Error: {option} 0 cannot be measured; ask for at least one.\n"
     (tmp_path / "robustness.md").write_text("mine")
     assert main(["robustness", "-o", str(tmp_path)]) == 2
     assert (tmp_path / "robustness.md").read_text() == "mine"

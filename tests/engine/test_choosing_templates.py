@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -70,10 +71,47 @@ def test_all_templates_for_every_class_are_what_there_is_without_a_choice(
 ) -> None:
     choice = TemplateChoice(dict.fromkeys(WORDS.names, TEMPLATES))
     plain = segmenter.classify(images[1], WORDS)
-    for every in (choice, TemplateChoice({}), TemplateChoice({"of no class": ("{}",)})):
+    for every in (choice, TemplateChoice({})):
         result = segmenter.classify(images[1], WORDS, choice=every)
         np.testing.assert_array_equal(result.labels, plain.labels)
         np.testing.assert_array_equal(result.confidence, plain.confidence)
+        assert result.notes == plain.notes
+
+
+def test_a_choice_of_other_words_is_refused_and_one_of_some_is_told(
+    segmenter: Segmenter, images: list[Features]
+) -> None:
+    choice = TemplateChoice({"red": ("a {}.",), "car": ("a {}.",)})
+    note = "No templates were chosen for 'blue', which all templates look for as without a choice."
+    assert note in segmenter.classify(images[0], "red, blue", choice=choice).notes
+    assert segmenter.classify(images[0], 'red\nmine: ""', choice=choice).notes == ()
+    with pytest.raises(InputError, match="for other words, such as 'red', 'car', and 'blue' is"):
+        segmenter.classify(images[0], "blue, grass", choice=choice)
+
+
+@pytest.mark.parametrize("choice", [["a {}."], {"red": ["a {}."]}, "a {}.", TemplateChoice])
+def test_what_is_no_choice_is_refused_in_a_sentence(
+    choice: object, segmenter: Segmenter, images: list[Features]
+) -> None:
+    with pytest.raises(InputError, match="is no choice of templates; give what choose_templates"):
+        segmenter.classify(images[0], WORDS, choice=cast("TemplateChoice", choice))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("alone", "is of type Features"), (5, "is of type int"), ([5], "one is of type int")],
+)
+def test_templates_are_chosen_on_a_list_of_encoded_images(
+    given: object, said: str, segmenter: Segmenter, images: list[Features]
+) -> None:
+    what = images[0] if given == "alone" else given
+    with pytest.raises(InputError, match=said):
+        segmenter.choose_templates(cast("list[Features]", what), WORDS, per_class=1)
+
+
+def test_templates_of_classes_are_a_mapping() -> None:
+    with pytest.raises(InputError, match="a mapping of names to lists, not of type list"):
+        TemplateChoice(cast("dict[str, tuple[str, ...]]", ["a {}."]))
 
 
 def test_classes_are_known_by_name_in_whatever_case(

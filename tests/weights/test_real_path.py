@@ -26,7 +26,7 @@ import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.weights.catalogue import get_preset
-from napari_corrclip.weights.fetch import file_path, part_path
+from napari_corrclip.weights.fetch import file_path, file_url, part_path
 from napari_corrclip.weights.presets import Preset
 from napari_corrclip.weights.saved import save_preset
 from tests.weights import small
@@ -403,8 +403,9 @@ def test_offline_opens_no_socket(server: Server, preset: Preset, picture: Path) 
     code, told = offline(*segment(picture, "--offline"))
     assert code == 2
     assert "offline mode opens no connection" in told
-    assert str(file_path(preset.regions)) in told  # regions are loaded first
-    assert preset.regions.source in told
+    assert "3 files are missing and" in told
+    for network in preset.networks:
+        assert f"{file_url(network)} to {file_path(network)}" in told
     assert "Fetching" not in told
     assert told.splitlines()[-1] == "sockets:"
     code, told = offline(*DOWNLOAD, "--offline")

@@ -7,10 +7,10 @@ import copy
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.results.segmentation import package_versions
 from napari_corrclip.storage.files import write_bytes
+
+_UNFINISHED: Final = "unfinished-"
+_COMMAND: Final = "command.txt"
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,13 @@ class Kept:
     Args:
         folder: that gets the results; a folder in it, of the key's name, is kept until :meth:`remove`.
         key: whatever the figures depend on: the same run has the same text.
+        command: by which the run goes on, kept beside the figures; empty: nobody is to be told.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, command: str = "") -> None:
         self.prefix = ""
-        self.folder = folder / f"unfinished-{_hashed(key)[:16]}"
+        self.command = command
+        self.folder = folder / f"{_UNFINISHED}{_hashed(key)[:16]}"
 
     def of(self, part: str, *depends: str) -> Kept:
         """Return the place of one of several measurings of the same run.
@@ -61,6 +66,13 @@ class Kept:
         other = copy.copy(self)
         other.prefix = f"{part}-{_hashed(json.dumps(depends))[:8]}-" if depends else f"{part}-"
         return other
+
+    def begun(self, images: int, sources: Collection[str]) -> int:
+        """Return of how many images of a set figures by every source of regions are kept."""
+        return sum(
+            all(self._path(number, source).is_file() for source in sources)
+            for number in range(images)
+        )
 
     def read(
         self, number: int, source: str, rows: Sequence[str], classes: Mapping[str, int]
@@ -88,6 +100,9 @@ class Kept:
             InputError: they cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        told = self.folder / _COMMAND
+        if self.command and not told.exists():
+            write_bytes(told, f"{self.command}\n".encode(errors="surrogateescape"))
         document = {
             row: {
                 "counts": {name: counts.tolist() for name, counts in image.counts.items()},
@@ -105,6 +120,22 @@ class Kept:
 
     def _path(self, number: int, source: str) -> Path:
         return self.folder / f"{self.prefix}{number:06d}-{source}.json"
+
+
+def others_unfinished(folder: Path, mine: Collection[Path]) -> dict[Path, str]:
+    """Return the places of other runs in a folder that did not end, each with its command where it is known.
+
+    Args:
+        folder: that gets the results.
+        mine: places of the run that is on.
+    """
+    found = {}
+    for place in sorted(folder.glob(f"{_UNFINISHED}*")):
+        if place.is_dir() and place not in mine:
+            found[place] = ""
+            with contextlib.suppress(OSError):
+                found[place] = (place / _COMMAND).read_text(errors="replace").strip()
+    return found
 
 
 def run_key(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Final
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.writing import (
     binary,
     check_foreign,
@@ -18,9 +21,24 @@ PAGE: Final = "ablation.md"
 PLOT: Final = "ablation.png"
 
 
-def check_output(folder: Path) -> None:
-    """Raise InputError where ``folder`` has files of these names that no ablation is known to have made."""
+def check_output(folder: Path, *, replace: bool = False) -> None:
+    """Raise InputError where ``folder`` has a finished ablation, or files of its names that none has made.
+
+    Args:
+        folder: that gets the files.
+        replace: whether a finished one may be replaced.
+    """
     check_foreign(folder, RECORD)
+    path = folder / RECORD
+    if replace or not path.exists():
+        return
+    of = "one"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        document = json.loads(path.read_bytes())
+        of = f"one of {document['title']} by preset {document['preset']}, {document['date']}"
+    raise InputError(
+        f"{str(folder)!r} has a finished ablation ({of}); give another -o, or --replace to measure it anew."
+    )
 
 
 def write_ablation(folder: Path, document: str, page: str, plots: dict[str, bytes]) -> None:

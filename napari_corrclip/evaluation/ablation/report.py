@@ -10,6 +10,7 @@ from napari_corrclip.evaluation.ablation.measuring import Measured
 from napari_corrclip.evaluation.ablation.published import ABLATION, CONDITIONS, SETS, SIMILARITIES
 from napari_corrclip.evaluation.effort.reporting.cells import plain, plain_text
 from napari_corrclip.evaluation.resampling import RESAMPLES, SEED, Interval
+from napari_corrclip.wording.amounts import count
 
 _PARTS = (
     (
@@ -41,6 +42,7 @@ class Run:
         versions: of the packages.
         device: that computed.
         date: ISO 8601.
+        notes: what has to be known to read the figures, a sentence each.
     """
 
     command: str
@@ -49,6 +51,7 @@ class Run:
     versions: Mapping[str, str]
     device: str
     date: str
+    notes: tuple[str, ...] = ()
 
 
 def markdown(measured: Measured, run: Run) -> str:
@@ -63,6 +66,8 @@ def head(measured: Measured, run: Run) -> Iterator[str]:
         f"`{run.command}`, {run.date}: {plain_text(measured.title)}, preset {run.preset} on {run.device} "
         f"({versions}).\n"
     )
+    for note in run.notes:
+        yield f"{plain_text(note)}\n"
     yield (
         "Figures are mean IoU in percent over all pixels of the set. In brackets the difference from the row "
         f"it is compared with and the 95 % interval of a paired bootstrap: images are drawn anew {RESAMPLES} "
@@ -80,7 +85,7 @@ def tables(measured: Measured) -> Iterator[str]:
         first = next(iter(measured.rows))
         found, seconds = measured.regions(source, first), measured.seconds(source, first)
         yield f"## Regions: {source}\n"
-        yield f"{found:.0f} regions an image, found in {seconds['regions']:.2f} s.\n"
+        yield f"{count(round(found), 'region')} an image, found in {seconds['regions']:.2f} s.\n"
         for title, said, names in _PARTS:
             rows = [name for name in names if name in measured.rows]
             if len(rows) > 1:

@@ -16,6 +16,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count as amount
 
 PAIRS: Final = tuple(f"{color} {shape}" for color, shape in COMBINATIONS)
 
@@ -109,7 +110,7 @@ class DemoScenes:
     @property
     def title(self) -> str:
         """The name for people."""
-        return f"{self.count} scenes of the demo, from seed {self.first_seed}"
+        return f"{amount(self.count, 'scene')} of the demo, from seed {self.first_seed}"
 
     @property
     def key(self) -> str:
@@ -178,8 +179,8 @@ class DatasetImages:
     def __init__(self, dataset: Dataset, count: int | None = None) -> None:
         if count is not None and count > len(dataset.images):
             raise InputError(
-                f"{dataset.title} has {len(dataset.images)} images here and {count} were asked for; ask for "
-                "at most so many."
+                f"{dataset.title} has {amount(len(dataset.images), 'image')} here and {count} were asked "
+                "for; ask for at most so many."
             )
         self.dataset = dataset
         self.images = evenly(dataset.images, count)
@@ -192,7 +193,7 @@ class DatasetImages:
     @property
     def title(self) -> str:
         """The name for people."""
-        return f"{self.dataset.title}, {len(self.images)} images"
+        return f"{self.dataset.title}, {amount(len(self.images), 'image')}"
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from napari_corrclip.engine.parts import load_regions
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.benchmarking.scores import Ceiling, Scores
+from napari_corrclip.evaluation.benchmarking.survey import nothing_counted
 from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.progress import Progress, Steps, finish
@@ -213,10 +214,7 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
             "scored."
         )
     if not scores.confusion.counts[1:].any():
-        raise InputError(
-            f"No pixel of the truth of {count(len(scores.images), 'image')} is counted; take other images, "
-            "or ignore fewer values."
-        )
+        raise nothing_counted(len(scores.images))
     mean = float(np.mean(seconds))
     return Evaluation(dataset, project.recipe, scores, ceilings, tuple(failed), mean)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, SHAPES
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
+from napari_corrclip.evaluation.benchmarking.former import FORMAT, counted
 from napari_corrclip.evaluation.datasets.benchmarks import CONDITIONS
 from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
@@ -56,17 +57,7 @@ def figures(evaluation: Evaluation) -> tuple[Figure, ...]:
 def notes(evaluation: Evaluation) -> Iterator[str]:
     """Yield what has to be known to read the figures, a sentence each."""
     dataset, recipe = evaluation.dataset, evaluation.recipe
-    scored = len(evaluation.scores.images)
-    whole = dataset.expected or len(dataset.images)
-    if scored != whole:
-        yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
-    if recipe.name == "demo" and not _are_of_the_demo(dataset):
-        yield (
-            "The demo's networks know coloured shapes alone, so that these figures say nothing of "
-            "photographs and their words; --preset names others."
-        )
-    if dataset.note:
-        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
+    yield from set_notes(dataset, len(evaluation.scores.images), recipe.name)
     other = _beside_protocol(evaluation)
     if other:
         yield f"Settings that are not those of the data set's protocol and the preset: {other}."
@@ -84,6 +75,27 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
             + ours
             + (f", {options['painting']}." if "painting" in options else ".")
         )
+
+
+def set_notes(dataset: Dataset, scored: int, preset: str) -> Iterator[str]:
+    """Yield what has to be known of figures of a data set, by whatever command.
+
+    Args:
+        dataset: with all images that were to be measured.
+        scored: how many were.
+        preset: name of the networks.
+    """
+    whole = dataset.expected or len(dataset.images)
+    if scored != whole:
+        of = f"{scored:,} of {count(whole, 'image')} {'is' if scored == 1 else 'are'}"
+        yield f"Only {of} scored, so that figures are not comparable."
+    if preset == "demo" and not _are_of_the_demo(dataset):
+        yield (
+            "The demo's networks know coloured shapes alone, so that these figures say nothing of "
+            "photographs and their words; --preset names others."
+        )
+    if dataset.note:
+        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
 
 
 def _are_of_the_demo(dataset: Dataset) -> bool:
@@ -116,7 +128,7 @@ def console_lines(evaluation: Evaluation) -> Iterator[str]:
     for source, ceiling in evaluation.ceilings.items():
         yield (
             f"{'ceiling of ' + source:<20} {number(100 * ceiling.confusion.mean_iou(), DIGITS):>5} % mIoU, "
-            f"{ceiling.regions / max(1, ceiling.images):.0f} regions an image"
+            f"{count(round(ceiling.regions / max(1, ceiling.images)), 'region')} an image"
         )
 
 
@@ -232,7 +244,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
     """Return everything: figures, classes, images, the counts they are made of, and how it was run."""
     scores, dataset = evaluation.scores, evaluation.dataset
     document = {
-        "format": "napari-corrclip evaluation 1",
+        "format": FORMAT,
         "date": date,
         "command": command,
         "versions": dict(versions),
@@ -240,6 +252,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
         "title": dataset.title,
         "images": len(scores.images),
         "images_of_the_benchmark": dataset.expected or None,
+        "counted": counted(dataset),
         "recipe": json.loads(evaluation.recipe.to_json()),
         "notes": list(notes(evaluation)),
         "seconds_an_image": evaluation.seconds,

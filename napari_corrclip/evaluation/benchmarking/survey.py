@@ -23,7 +23,7 @@ class Survey:
         dataset: that was looked at.
         pixels: (1 + K,) int64 pixels of each class in all truths; first those that are not counted.
         images: (K,) int64 images in which each class occurs.
-        smallest: rows and columns of the image with the fewest pixels.
+        smallest: rows and columns of the image with the fewest pixels; ``None``: no image can be used.
         largest: of that with the most.
         broken: a sentence for each image that cannot be used, which nothing above counts.
     """
@@ -31,12 +31,14 @@ class Survey:
     dataset: Dataset
     pixels: NDArray[np.int64]
     images: NDArray[np.int64]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
+    smallest: tuple[int, int] | None
+    largest: tuple[int, int] | None
     broken: tuple[str, ...] = ()
 
     def check(self, *, listed: bool = False) -> None:
         """Raise InputError where an image cannot be used: figures of a part of a set look like the set's.
+
+        So it does where nothing of the truth is counted.
 
         Args:
             listed: whether :meth:`lines` were told, which have the sentences.
@@ -53,6 +55,8 @@ class Survey:
                 f"{len(self.broken):,} of {count(len(self.dataset.images), 'image')} of {self.dataset.title} "
                 f"cannot be used, the first: {self.broken[0]} (--check lists them all)"
             )
+        if not self.pixels[1:].any():
+            raise nothing_counted(len(self.dataset.images))
 
     def lines(self) -> Iterator[str]:
         """Yield what is to be read of it, line by line."""
@@ -64,10 +68,21 @@ class Survey:
             )
         if dataset.note:
             yield f"Note: {dataset.note}"
-        sizes = dict.fromkeys(
-            f"{rows} × {columns}" for rows, columns in (self.smallest, self.largest)
-        )
+        if self.smallest is not None and self.largest is not None:
+            yield from self._contents(self.smallest, self.largest)
+        for sentence in self.broken:
+            yield f"Broken: {sentence}"
+
+    def _contents(self, smallest: tuple[int, int], largest: tuple[int, int]) -> Iterator[str]:
+        """Yield what there is of the images that can be used."""
+        dataset = self.dataset
+        sizes = dict.fromkeys(f"{rows} × {columns}" for rows, columns in (smallest, largest))
         yield f"Pixels: {' to '.join(sizes)}"
+        if dataset.values.things is None:
+            names, first = dataset.vocabulary.names, dataset.values.first
+            yield f"Values: {first} is {names[0]}" + (
+                f", {first + len(names) - 1} is {names[-1]}" if len(names) > 1 else ""
+            )
         absent = [
             name
             for name, images in zip(dataset.vocabulary.names, self.images, strict=True)
@@ -78,8 +93,14 @@ class Survey:
             f"; not {_some(absent)}" if absent else ""
         )
         yield f"Not counted: {self.pixels[0] / max(1, int(self.pixels.sum())):.1%} of the pixels"
-        for sentence in self.broken:
-            yield f"Broken: {sentence}"
+
+
+def nothing_counted(images: int) -> InputError:
+    """Return the error of a truth of which no pixel is counted."""
+    return InputError(
+        f"No pixel of the truth of {count(images, 'image')} is counted; take other images, or ignore fewer "
+        "values."
+    )
 
 
 def _some(names: list[str], shown: int = 8) -> str:
@@ -92,9 +113,6 @@ def survey_steps(dataset: Dataset) -> Steps[Survey]:
 
     What cannot be read, a truth of another size than its image, and a value of no class are told in
     ``broken``, so that all of them can be repaired at once.
-
-    Raises:
-        InputError: no image can be used; the sentence of the first.
     """
     classes = len(dataset.vocabulary)
     pixels: NDArray[np.int64] = np.zeros(classes + 1, np.int64)
@@ -115,7 +133,6 @@ def survey_steps(dataset: Dataset) -> Steps[Survey]:
         pixels += here
         images += here[1:] > 0
     yield Progress("look at the truth", len(dataset.images), len(dataset.images))
-    if not sizes:
-        raise InputError(broken[0])
     ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    return Survey(dataset, pixels, images, ordered[0], ordered[-1], tuple(broken))
+    smallest, largest = (ordered[0], ordered[-1]) if ordered else (None, None)
+    return Survey(dataset, pixels, images, smallest, largest, tuple(broken))

@@ -13,10 +13,16 @@ from types import MappingProxyType
 from typing import Final
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage, TruthValues
+from napari_corrclip.evaluation.datasets.dataset import (
+    Dataset,
+    Incomplete,
+    LabelledImage,
+    TruthValues,
+)
 from napari_corrclip.storage.frozen import FrozenMapping
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
+from napari_corrclip.wording.amounts import count
 
 _VOID: Final = frozenset({255})
 _ZERO_TOO: Final = frozenset({0, 255})
@@ -160,6 +166,7 @@ def open_benchmark(name: str, root: Path) -> Dataset:
     layout, known = LAYOUTS[name], BENCHMARKS[name]
     home = _home(layout, root, known.title)
     keys = _listed(layout, home) if layout.split else _found(layout, home)
+    listed, keys = len(keys), list(dict.fromkeys(keys))
     if not keys:
         where = home / (layout.split or _top(layout.picture))
         raise InputError(f"{str(where)!r} names no image of {known.title}; give another --root.")
@@ -184,7 +191,7 @@ def open_benchmark(name: str, root: Path) -> Dataset:
         ),
         expected=layout.images,
         published=layout.published,
-        note=truths.note,
+        note="; ".join(filter(None, (truths.note, _repeated(layout, listed - len(keys))))),
     )
 
 
@@ -216,9 +223,30 @@ def _home(layout: Layout, root: Path, title: str) -> Path:
 
 
 def _listed(layout: Layout, home: Path) -> list[tuple[str, str]]:
-    """Return folder and key of each image that the split names."""
+    """Return folder and key of each image that the split names, as often as it does.
+
+    Raises:
+        InputError: it cannot be read, or a line would lead out of the folder of images.
+    """
+    found = []
     lines = read_text(home / layout.split, "list of images").split("\n")
-    return [("", line.strip()) for line in lines if line.strip()]
+    for number, key in enumerate(map(str.strip, lines), start=1):
+        if set(key) & set("/\\") or not key.isprintable():
+            raise InputError(
+                f"Line {number} of {str(home / layout.split)!r}, {key[:80]!r}, is no name of an image; give "
+                "names without folders and suffixes, one a line."
+            )
+        if key:
+            found.append(("", key))
+    return found
+
+
+def _repeated(layout: Layout, times: int) -> str:
+    """Return what is to be known of a split that names images more than once."""
+    if not times:
+        return ""
+    lines = count(times, "line")
+    return f"{lines} of {layout.split} {'repeats' if times == 1 else 'repeat'} another, which counts once"
 
 
 def _found(layout: Layout, home: Path) -> list[tuple[str, str]]:
@@ -243,15 +271,20 @@ def _kept(layout: Layout, home: Path, first: tuple[str, str]) -> Truths:
 
 
 def _check_there(images: tuple[LabelledImage, ...]) -> None:
-    """Raise InputError where a file is missing."""
-    for what, paths in (
-        ("image", [each.image for each in images]),
-        ("truth", [each.truth for each in images]),
-    ):
-        gone = [path for path in paths if not path.is_file()]
-        if gone:
-            more = f" (nor are {len(gone) - 1:,} others)" if len(gone) > 1 else ""
-            raise InputError(
-                f"The {what} {str(gone[0])!r} is not there{more}; complete the data set, or give another "
-                "--root."
-            )
+    """Raise Incomplete where a file is missing."""
+    gone = [
+        f"The {what} {str(path)!r} is not there"
+        for what, paths in (
+            ("image", [each.image for each in images]),
+            ("truth", [each.truth for each in images]),
+        )
+        for path in paths
+        if not path.is_file()
+    ]
+    if gone:
+        others = count(len(gone) - 1, "other file is", "other files are")
+        more = f" ({others} missing, too)" if len(gone) > 1 else ""
+        raise Incomplete(
+            f"{gone[0]}{more}; complete the data set, or give another --root.",
+            gone,
+        )

@@ -18,6 +18,18 @@ from napari_corrclip.storage.frozen import FrozenMapping
 from napari_corrclip.vocabulary import Vocabulary
 
 
+class Incomplete(InputError):
+    """The error of a data set that lacks files.
+
+    Attributes:
+        each: a sentence for each file without its counterpart.
+    """
+
+    def __init__(self, text: str, each: Sequence[str]) -> None:
+        super().__init__(text)
+        self.each = tuple(each)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
     """An image with its truth, as files.
@@ -110,6 +122,22 @@ class Dataset:
     def settings(self, base: Settings) -> Settings:
         """Return a preset's settings with what the data set sets."""
         return base.replace(**self.protocol)
+
+    def check_apart(self, folder: Path) -> None:
+        """Raise InputError where ``folder`` lies among the images or truths, with which it would be mixed.
+
+        Args:
+            folder: that gets results; need not exist.
+        """
+        target = folder.resolve()
+        for home in dict.fromkeys(
+            path.parent for each in self.images for path in (each.image, each.truth)
+        ):
+            if target.is_relative_to(home.resolve()):
+                raise InputError(
+                    f"{str(folder)!r} lies in {str(home)!r}, whose files are the data set's, and results "
+                    "would be taken for some of them; give an -o outside of it."
+                )
 
     def read(self, which: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """Return an image's pixels and its truth.

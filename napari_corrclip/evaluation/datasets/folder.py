@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage, TruthValues
+from napari_corrclip.evaluation.datasets.dataset import (
+    Dataset,
+    Incomplete,
+    LabelledImage,
+    TruthValues,
+)
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.vocabulary.files import names_of_lines
+from napari_corrclip.vocabulary.files import called, check_a_class_a_line, names_of_lines
+from napari_corrclip.wording.amounts import count
 
 IMAGES: Final = "images"
 LABELS: Final = "labels"
@@ -44,13 +50,13 @@ def open_folder(
     folder = Path(folder)
     images = labelled_images(folder)
     if classes is None:
-        names = names_in(folder)
-        if names is None:
+        path = folder / CLASSES
+        if not path.exists():
             raise InputError(
                 f"{str(folder)!r} has no {CLASSES!r}, which names the classes in the order of their values; "
                 "write it, a name a line, or give --classes."
             )
-        classes = Vocabulary.from_file(folder / CLASSES)
+        classes = classes_in_order(path)
     return Dataset(
         name="folder",
         title=folder.resolve().name,
@@ -61,21 +67,40 @@ def open_folder(
     )
 
 
+def classes_in_order(path: Path) -> Vocabulary:
+    """Return the vocabulary of a file whose n-th line, or row, is the n-th class.
+
+    Raises:
+        InputError: it cannot be read, or a line is not one class.
+    """
+    if path.suffix.lower() == ".txt":
+        try:
+            check_a_class_a_line(read_text(path, "vocabulary file"))
+        except InputError as error:
+            raise InputError(f"{called(path)}: {error}") from None
+    return Vocabulary.from_file(path)
+
+
 def labelled_images(folder: Path) -> tuple[LabelledImage, ...]:
     """Return every image of ``folder`` with its truth, by name.
 
     Raises:
-        InputError: a folder cannot be read or is empty, or a file has no counterpart.
+        Incomplete: a file has no counterpart.
+        InputError: a folder cannot be read or is empty, or two files have the same name.
     """
     images, labels = (_by_stem(folder / part) for part in (IMAGES, LABELS))
-    for here, there, part in ((images, labels, LABELS), (labels, images, IMAGES)):
-        alone = sorted(here.keys() - there.keys())
-        if alone:
-            raise InputError(
-                f"{str(here[alone[0]])!r} has no counterpart in {str(folder / part)!r}"
-                f"{f' (nor have {len(alone) - 1} others)' if len(alone) > 1 else ''}; the names "
-                "of images and truth must be the same but for the suffix."
-            )
+    alone = [
+        f"{str(here[stem])!r} has no counterpart in {str(folder / part)!r}"
+        for here, there, part in ((images, labels, LABELS), (labels, images, IMAGES))
+        for stem in sorted(here.keys() - there.keys())
+    ]
+    if alone:
+        others = count(len(alone) - 1, "other file has", "other files have")
+        raise Incomplete(
+            f"{alone[0]}{f' ({others} none)' if len(alone) > 1 else ''}; the names of images and truth must "
+            "be the same but for the suffix.",
+            alone,
+        )
     return tuple(LabelledImage(stem, images[stem], labels[stem]) for stem in sorted(images))
 
 

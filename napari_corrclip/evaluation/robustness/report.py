@@ -11,6 +11,7 @@ from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.evaluation.robustness.damages import DAMAGES, STRENGTHS
 from napari_corrclip.evaluation.robustness.remedies import REMEDIES
 from napari_corrclip.evaluation.robustness.study import CLEAN, MIDDLE, Robustness
+from napari_corrclip.wording.amounts import count
 
 RECORD: Final = "robustness.json"
 TABLES: Final = "robustness.md"
@@ -26,9 +27,9 @@ def markdown(study: Robustness, date: str) -> str:
         date: on which.
     """
     head = (
-        f"{date}: {study.scenes} test scenes of the demo, regions by SAM but where it is said; mIoU of "
-        "objects in percent, with 95 % intervals over scenes. What a remedy has to choose was chosen on "
-        f"{study.validation} other scenes."
+        f"{date}: {count(study.scenes, 'test scene')} of the demo, regions by SAM but where it is said; mIoU "
+        "of objects in percent, with 95 % intervals over scenes. What a remedy has to choose was chosen on "
+        f"{count(study.validation, 'other scene')}."
     )
     return "\n".join([head, "", *_curves(study), "", *_remedies(study)]) + "\n"
 

@@ -22,11 +22,11 @@ def study_tables(study: VariantStudy) -> Iterator[str]:
     judged = " and ".join(test.group(name).title for name in JUDGED)
     yield "## Variants\n"
     yield (
-        f"The knobs of each were chosen in its grid by {validation.images} validation scenes (the highest "
-        f"mean of {judged}, regions by {JUDGING_SOURCE}), whether that was better than the published method "
-        f"or not; then {test.images} test scenes judged once. A variant wins where whole intervals are above "
-        f"0 on {judged}, against the published method and against its control: the published method with the "
-        "value of one setting chosen on the same scenes.\n"
+        f"The knobs of each were chosen in its grid by {count(validation.images, 'validation scene')} (the "
+        f"highest mean of {judged}, regions by {JUDGING_SOURCE}), whether that was better than the published "
+        f"method or not; then {count(test.images, 'test scene')} judged once. A variant wins where whole "
+        f"intervals are above 0 on {judged}, against the published method and against its control: the "
+        "published method with the value of one setting chosen on the same scenes.\n"
     )
     for source in test.sources:
         yield f"### Variants, regions: {source}\n"

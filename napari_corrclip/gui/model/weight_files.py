@@ -76,7 +76,7 @@ class WeightFiles(QWidget):
         """Look what is here now."""
         lines = [
             f"{escape(file.title)} – {size_text(file.size).replace(' ', '&nbsp;')}, "
-            f"{escape(file.licence)}: "
+            f"{escape(file.licence_text)}: "
             f"<b>{self._state(file)}</b>"
             for file in self.files
         ]

@@ -29,7 +29,7 @@ class WeightsDialog(QDialog):
         rows = "".join(
             f"<tr><td>{escape(spec.title)}&nbsp;&nbsp;</td>"
             f"<td align='right'>{size_text(spec.size)}&nbsp;&nbsp;</td>"
-            f"<td>{escape(spec.licence)}</td></tr>"
+            f"<td>{escape(spec.licence_text)}</td></tr>"
             for spec in files
         )
         unfree = [spec for spec in files if not spec.free]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.datasets.benchmarks import LAYOUTS
-from napari_corrclip.evaluation.datasets.dataset import TruthValues
+from napari_corrclip.evaluation.datasets.dataset import Incomplete, TruthValues
 from napari_corrclip.evaluation.datasets.opening import DATASETS, open_dataset
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
@@ -165,11 +165,41 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path) -> None:
         open_dataset("voc21", tmp_path)
     shutil.rmtree(tmp_path / "JPEGImages")
     (tmp_path / "JPEGImages").mkdir()
-    with pytest.raises(InputError, match=r"The image '.*' is not there \(nor are 1 others\)"):
+    with pytest.raises(
+        Incomplete, match=r"The image '.*' is not there \(2 other files are missing, too\)"
+    ) as told:
         open_dataset("voc21", tmp_path)
+    assert [each.rpartition("/")[2] for each in told.value.each] == [
+        "2007_000033.jpg' is not there",
+        "2007_000042.jpg' is not there",
+        "2007_000042.png' is not there",
+    ]
     (tmp_path / "ImageSets" / "Segmentation" / "val.txt").write_text("\n")
     with pytest.raises(InputError, match=r"val\.txt' names no image of PASCAL VOC"):
         open_dataset("voc21", tmp_path)
+
+
+def test_an_image_that_is_listed_twice_counts_once(tmp_path: Path) -> None:
+    write_dataset(tmp_path, "voc21", pictures(), stored("voc21"))
+    split = tmp_path / "ImageSets" / "Segmentation" / "val.txt"
+    keys = KEYS["voc"]
+    split.write_text("\r\n".join([keys[1], keys[0], f" {keys[1]} ", keys[1]]))
+    found = open_dataset("voc21", tmp_path)
+    assert [each.name for each in found.images] == [keys[1], keys[0]]
+    assert found.note == f"2 lines of {LAYOUTS['voc21'].split} repeat another, which counts once"
+    split.write_text("\n".join([*keys, keys[0]]))
+    assert "1 line of" in open_dataset("voc21", tmp_path).note
+
+
+@pytest.mark.parametrize("line", ["../JPEGImages/2007_000033", "/etc/passwd", r"..\a", "a\0b"])
+def test_a_list_does_not_lead_out_of_the_folder_of_images(line: str, tmp_path: Path) -> None:
+    write_dataset(tmp_path, "context60", pictures(), stored("context60"))
+    split = tmp_path / "ImageSets" / "SegmentationContext" / "val.txt"
+    split.write_text(f"{KEYS['context'][0]}\n{line}\n")
+    with pytest.raises(
+        InputError, match=r"^Line 2 of '.*val\.txt', .*is no name of an image; give"
+    ):
+        open_dataset("context60", tmp_path)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64, np.uint64])
