@@ -787,21 +787,28 @@ class Session:
             said = title or class_merging.merging_title(self.state, value, heir)
             return self.timeline.do(class_merging.merge_class(self.state, value, heir, words, said))
 
-    def part_classes(self, step: Step, value: int, vocabulary: Vocabulary, title: str) -> Edited:
-        """Take a merging of classes back, whatever was done since; what was decided since stays.
+    def route_classes(
+        self,
+        mergings: Sequence[class_merging.Merging],
+        vocabulary: Vocabulary,
+        verdicts: Mapping[int, int],
+        now: Mapping[int, int],
+        title: str,
+    ) -> Edited:
+        """Let what was of merged classes be of those that they are now, or their own again.
+
+        Whatever was decided or painted since stays.
 
         Args:
-            step: of :attr:`history`, by which the class went.
-            value: label value of the class.
-            vocabulary: the classes from now on, the class among them.
-            title: of the new step.
-
-        Raises:
-            InputError: no class of the value went by the step.
+            mergings: by which the classes went, the last one first.
+            vocabulary: the classes from now on.
+            verdicts: label values by region, of the regions whose class was decided.
+            now: label values that are others.
+            title: of the step.
         """
         with self.locked():
             return self.timeline.do(
-                class_merging.part_class(self.state, step, value, vocabulary, title)
+                class_merging.route_classes(self.state, mergings, vocabulary, verdicts, now, title)
             )
 
     @property

@@ -10,23 +10,27 @@ from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import SESSION, item_folder
+from napari_corrclip.project.following import is_parting
 from napari_corrclip.project.index import Index, MergedClass
 from napari_corrclip.project.intake import write_choices
-from napari_corrclip.project.merged_classes import Parted, class_of, part_classes, parting_title
+from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.merged_classes import Parted, class_of, part_classes
 from napari_corrclip.project.reviewing import reviewed
+from napari_corrclip.project.sheet.deciding import teaching
 
 _LAG = 0.1
 """Seconds by which the time of a file may lag behind the clock."""
 
 
-def part_steps(index: Index, which: str | int) -> Steps[Parted]:
-    """Take a merging back, in the sessions that have taken it, too.
+def part_steps(index: Index, lesson: ProjectLesson, which: str | int) -> Steps[Parted]:
+    """Take a merging back, in the sessions that have taken it and in what they taught, too.
 
     See :meth:`~napari_corrclip.project.project.Project.part_classes`.
     """
     with index.transaction():
         merged = part_classes(index, which)
     write_choices(index)
+    lesson.merge(index.vocabulary.values, {})
     records = index.items()
     sessions, left = 0, list[str]()
     for number, record in enumerate(records):
@@ -36,7 +40,10 @@ def part_steps(index: Index, which: str | int) -> Steps[Parted]:
         try:
             with reviewed(index, record, record.by) as session:
                 done = session.history.done
-                sessions += bool(done) and done[-1].title == parting_title(class_of(merged).name)
+                if done and is_parting(done[-1], class_of(merged).name):
+                    sessions += 1
+                    with teaching(lesson, session, record, shows=False):
+                        pass  # of verdicts that are of the class again
         except InputError as error:
             left.append(f"{record.title}: {error}")
     return Parted(class_of(merged).name, sessions, tuple(left))

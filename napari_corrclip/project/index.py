@@ -517,10 +517,14 @@ class Index(Database):
         """
         execute = self._connection.execute
         now = time.time() if at is None else at
-        survivors = self.survivors() | dict(moved or {})
+        survivors, motions = self.survivors(), moved or {}
+
+        def last(value: int) -> int:
+            was = motions.get(value, value)
+            return survivors.get(was, was)
 
         def alike(before: int, value: int) -> bool:
-            return survivors.get(before, before) == survivors.get(value, value)
+            return last(before) == last(value)
 
         former = {
             region: (state, value, who, when, which)

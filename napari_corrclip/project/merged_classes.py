@@ -1,21 +1,19 @@
 """The merged classes of a set: a row says that a class became another one, and without it, it is back.
 
 Who reads a project sees it at once, by the label values (:meth:`Index.survivors`). A session takes it as a
-step when it is opened next (:func:`follow_merges`), and follows it back likewise.
+step when it is opened next, and follows it back likewise (:mod:`napari_corrclip.project.following`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
 from napari_corrclip.project.index import Index, MergedClass
-from napari_corrclip.project.words import Names, current
+from napari_corrclip.project.words import current
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar, tree
 
 
@@ -184,93 +182,3 @@ def merged_class(document: Mapping[str, Any]) -> MergedClass:
 
 def _document(class_: VocabularyClass) -> dict[str, object]:
     return Vocabulary((replace(class_, parent=None),), class_.value + 1).to_document()
-
-
-def title_of(names: Names, merged: MergedClass) -> str:
-    """Return what the step of a session is called by which it takes a merging."""
-    return f"{class_of(merged).name!r} became {names.last(merged.heir)!r} in the whole set"
-
-
-_TITLE = "in the whole set"
-
-
-def parting_title(name: str) -> str:
-    """Return what the step of a session is called by which it takes a merging back."""
-    return f"{name!r} is a class again"
-
-
-def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[int, int]:
-    """Let a session take the mergings of its set, and take those back that the set has not any more.
-
-    Args:
-        session: of an image of the set.
-        ours: the set's classes.
-        names: that its values ever had.
-
-    Returns:
-        Label values that are others by now, or again; empty: there was nothing to do.
-    """
-    moved: dict[int, int] = {}
-    if not names.are_of(session.vocabulary):  # what its values mean is a matter of its own
-        return moved
-    by_value = {class_.value: class_ for class_ in ours.classes}
-    for step, value, heir in _parted(session, by_value):
-        words = _with_class(session.vocabulary, ours, value)
-        if words is not None:
-            session.part_classes(step, value, words, parting_title(by_value[value].name))
-            moved[value] = heir
-    for merged in names.merged:
-        words = session.vocabulary
-        heir = names.survivors[merged.value]
-        if merged.value not in words.values or heir not in by_value:
-            continue
-        left = tuple(class_ for class_ in words.classes if class_.value != merged.value)
-        if heir not in words.values:
-            left = (*left, by_value[heir])
-        if sum(class_.background for class_ in left) > 1:
-            left = tuple(
-                replace(class_, background=False) if class_.value == heir else class_
-                for class_ in left
-            )
-        parents = ours.parents | {merged.value: heir}
-        words = replace(
-            words,
-            classes=tree.rejoined(left, parents),
-            next_value=max(words.next_value, heir + 1),
-        )
-        session.merge_classes(merged.value, heir, vocabulary=words, title=title_of(names, merged))
-        moved[merged.value] = heir
-    return moved
-
-
-def _with_class(words: Vocabulary, ours: Vocabulary, value: int) -> Vocabulary | None:
-    """Return a session's classes with one of the set, as the set has them; ``None``: a name is another's."""
-    here = {value, *words.values}
-    classes = [class_ for class_ in ours.classes if class_.value in here]
-    others = [class_ for class_ in words.classes if class_.value not in ours.values]
-    if any(class_.background for class_ in classes):
-        others = [replace(class_, background=False) for class_ in others]
-    found = (*classes, *others)
-    if len({grammar.key(class_.name) for class_ in found}) < len(found):
-        return None
-    next_value = max(words.next_value, *(class_.value + 1 for class_ in found))
-    parents = words.parents | ours.parents
-    return replace(words, classes=tree.rejoined(found, parents), next_value=next_value)
-
-
-def _parted(
-    session: Session, by_value: Mapping[int, VocabularyClass]
-) -> Iterator[tuple[Step, int, int]]:
-    """Yield the steps by which a session took mergings that are none any more, each with both values."""
-    known, found = set(session.vocabulary.values), dict[int, tuple[Step, int, int]]()
-    for step in session.history.done:
-        if not step.title.endswith(_TITLE):
-            continue
-        for change in step.changes:
-            if change.vocabulary is None:
-                continue
-            gone = set(change.vocabulary.old.values) - set(change.vocabulary.new.values)
-            heirs = [swap.new.value for swap in change.verdicts.values() if swap.new is not None]
-            for value in gone & by_value.keys() - known:
-                found[value] = step, value, heirs[0] if heirs else value
-    yield from found.values()

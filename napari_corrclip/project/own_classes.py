@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.project.merged_classes import follow_merges
+from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
 

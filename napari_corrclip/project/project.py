@@ -429,9 +429,7 @@ class Project:
     def part_classes_steps(self, which: str | int) -> Steps[Parted]:
         """Generator of :meth:`part_classes`."""
         self._index.check_writable()
-        parted = yield from class_motions.part_steps(self._index, which)
-        self._lesson.merge(self.vocabulary.values, {})
-        return parted
+        return (yield from class_motions.part_steps(self._index, self._lesson, which))
 
     def part_classes(self, which: str | int, *, progress: bool | None = None) -> Parted:
         """Let a class that became another one be one of its own again, as it was.

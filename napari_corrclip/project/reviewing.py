@@ -34,9 +34,9 @@ from napari_corrclip.project.folder import (
     item_folder,
     now,
 )
+from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.intake import write_choices
-from napari_corrclip.project.merged_classes import follow_merges
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import (
     BY_HAND,
@@ -95,10 +95,13 @@ def reviewed(
         try:
             yield session
         finally:
+            moved = {}
+            with contextlib.suppress(ClosedError):  # the set's classes may be others by now
+                moved = dict(follow_merges(session, index.vocabulary, Names(index)))
             journal.close()
             edited = session.timeline.edits != edits
             try:
-                _end(index, begun, record, journal, by, edited=edited)
+                _end(index, begun, record, journal, by, edited=edited, moved=moved)
             except ClosedError:
                 if journal.problem is None:
                     raise ClosedError(_not_told(index.folder, record, edited=edited)) from None
@@ -127,6 +130,7 @@ def _end(
     by: str,
     *,
     edited: bool,
+    moved: Mapping[int, int],
 ) -> None:
     """Take note of a session that has ended.
 
@@ -137,6 +141,7 @@ def _end(
         journal: of the session, closed; what it could not write is not taken.
         by: who corrected.
         edited: whether anything was.
+        moved: label values that became others', or their own again, while it was open.
     """
     now = index.item(begun.name)
     untouched = (now.state, now.at) == (begun.state, begun.at)
@@ -147,7 +152,8 @@ def _end(
         if untouched and not said:  # other words, or what a lesson says, are no decision
             with index.transaction():
                 index.restore(former)
-        take(index, begun, journal.session, by, decided=untouched and said)
+        decided = untouched and said
+        take(index, begun, journal.session, by, decided=decided, moved=moved)
         keep_means(folder, journal.session)
     elif untouched and not (edited and is_corrected(folder)):
         with index.transaction():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_corrclip.annotation import Session, restore
+from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.edits.class_merging import Merging
 from napari_corrclip.annotation.journal import Journal
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from tests.annotation.random_edits import digest, edit, new_session, recounted
+from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.worlds import random_result, random_vocabulary
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -66,6 +71,16 @@ def test_what_is_shown_follows_by_its_label(seed: int, edits: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+def part(
+    session: Session, step: Step, value: int, words: Vocabulary, said: Mapping[int, Verdict]
+) -> None:
+    """Take the merging of a class back that was made by a step; ``said`` before it, and not since."""
+    (change,) = step.changes
+    later = session.history.done[session.history.done.index(step) + 1 :]
+    verdicts = {region: verdict.value for region, verdict in said.items()}
+    session.route_classes([Merging(value, change, tuple(later))], words, verdicts, {}, "Part")
+
+
 @given(SEEDS, st.integers(0, 8), st.integers(0, 8))
 def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int) -> None:
     session = edited(seed, edits)
@@ -78,7 +93,7 @@ def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int)
     step = session.history.done[-1]
     merged = dict(session.state.verdicts)
     if not later:
-        session.part_classes(step, value, words, "Part")
+        part(session, step, value, words, said)
         np.testing.assert_array_equal(session.labels, labels)
         assert session.state.verdicts == said
         return
@@ -89,7 +104,7 @@ def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int)
     )
     for region in sorted(touched):
         session.assign(region, others[0])
-    session.part_classes(step, value, words, "Part")
+    part(session, step, value, words, {r: v for r, v in said.items() if r not in touched})
     for region in ids:
         now = session.state.verdicts.get(region)
         if region in touched:
@@ -119,5 +134,3 @@ def test_what_cannot_be_merged_is_said() -> None:
     with pytest.raises(InputError, match="There is no class 'whale'"):
         session.merge_classes(name, "whale")
     session.merge_classes(0 + session.vocabulary.values[0], session.vocabulary.values[1])
-    with pytest.raises(InputError, match="merged no class of the value 999"):
-        session.part_classes(session.history.done[-1], 999, session.vocabulary, "Part")

@@ -7,7 +7,8 @@ nothing of the sofa. The same is then true of what is read without a session, by
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,75 +118,118 @@ def _leave(
         np.maximum(probabilities, 0, out=probabilities)
 
 
-def part_class(state: State, step: Step, value: int, vocabulary: Vocabulary, title: str) -> Plan:
-    """Take a merging back though other steps came after it: all that is still as it made it is as before.
+@dataclass(frozen=True, eq=False)
+class Merging:
+    """A class that became another one by a step of a history.
+
+    Attributes:
+        value: its label value.
+        change: by which it went.
+        later: the steps after it by which somebody decided or painted; those that merged other classes are
+            none.
+    """
+
+    value: int
+    change: Change
+    later: tuple[Step, ...] = ()
+
+
+def route_classes(
+    state: State,
+    mergings: Sequence[Merging],
+    vocabulary: Vocabulary,
+    verdicts: Mapping[int, int],
+    now: Mapping[int, int],
+    title: str,
+) -> Plan:
+    """Let what was of merged classes be of those that they are now, or their own again, whatever came since.
 
     Args:
         state: as it is.
-        step: by which the class went.
-        value: its label value.
-        vocabulary: the classes from now on, with it.
-        title: of the new step.
-
-    Raises:
-        InputError: no class went by the step.
+        mergings: the last one first.
+        vocabulary: the classes from now on.
+        verdicts: label values by region, of the regions whose class was decided.
+        now: label values that are others.
+        title: of the step.
     """
-    change = next(
-        (
-            change
-            for change in step.changes
-            if change.vocabulary is not None
-            and value in change.vocabulary.old.values
-            and value not in change.vocabulary.new.values
-        ),
-        None,
-    )
-    if change is None or change.vocabulary is None:
-        raise InputError(f"The step {step.title[:100]!r} merged no class of the value {value}.")
-    verdicts = {
-        region: Swap(swap.new, swap.old)
-        for region, swap in change.verdicts.items()
-        if swap.new is not None and state.verdicts.get(region) == swap.new
-    }
     maps: dict[Map, NDArray[np.integer]] = {
         "pins": state.pins,
         "prediction": state.evidence.prediction,
     }
     patches: dict[Map, Patch] = {}
-    for name, patch in change.patches.items():
-        if name in maps:
-            found = Patch.between(maps[name], _before(maps[name], patch), state.full)
-            if found is not None:
-                patches[name] = found
-    former, evidence = change.vocabulary.old, state.evidence
-    probabilities = _columns(evidence.probabilities, state.vocabulary, vocabulary)
-    kept = change.probabilities
-    if kept is not None and np.array_equal(kept.new, evidence.probabilities):
-        probabilities = _columns(kept.old, former, vocabulary)
+    for name, before in maps.items():
+        found = np.array(before)
+        for merging in mergings:
+            if name in merging.change.patches:
+                _route(found, name, merging, now)
+        patch = Patch.between(before, found, state.full)
+        if patch is not None:
+            patches[name] = patch
+    said = {
+        region: Swap[Verdict | None](verdict, replace(verdict, value=verdicts[region]))
+        for region, verdict in state.verdicts.items()
+        if verdict.value and verdict.value != verdicts.get(region, verdict.value)
+    }
+    same = vocabulary == state.vocabulary
+    if same and not patches and not said:
+        return Plan(title, Change())
+    evidence = state.evidence
+    probabilities = _routed(evidence.probabilities, state.vocabulary, mergings, vocabulary, now)
+    changed = not np.array_equal(probabilities, evidence.probabilities)
+    forgets = evidence.taught is not None and (changed or not same)
     return Plan(
         title,
         Change(
             patches,
-            verdicts,
-            vocabulary=Swap(state.vocabulary, vocabulary),
-            probabilities=Swap(evidence.probabilities, probabilities),
-            taught=None if evidence.taught is None else Swap[Taught | None](evidence.taught, None),
+            said,
+            vocabulary=None if same else Swap(state.vocabulary, vocabulary),
+            probabilities=Swap(evidence.probabilities, probabilities) if changed else None,
+            taught=Swap[Taught | None](evidence.taught, None) if forgets else None,
         ),
     )
 
 
-def _before(now: NDArray[np.integer], patch: Patch) -> NDArray[np.integer]:
-    """Return a map with the former pixels of a patch where it still has the new ones."""
-    found = now.copy()
-    top, left, bottom, right = patch.box
-    part = found[top:bottom, left:right]
-    flat = np.repeat(patch.start, patch.length)
-    flat += np.arange(len(flat)) - np.repeat(np.cumsum(patch.length) - patch.length, patch.length)
-    rows, columns = np.divmod(flat, right - left)
-    old, new = (np.repeat(each, patch.length) for each in (patch.old, patch.new))
-    same = part[rows, columns] == new
-    part[rows[same], columns[same]] = old[same]
-    return found
+def _route(found: NDArray[np.integer], name: Map, merging: Merging, now: Mapping[int, int]) -> None:
+    """Give the pixels that changed by a merging, and by nobody's hand since, the class that is theirs now."""
+    patch, flat, width = merging.change.patches[name], found.reshape(-1), found.shape[1]
+    touched = np.zeros(flat.shape, np.bool_)
+    for step in merging.later:
+        for change in step.changes:
+            if name in change.patches:
+                touched[change.patches[name].at(width)] = True
+    at = patch.at(width)
+    old = np.array([now.get(value, value) for value in patch.old.tolist()], found.dtype)
+    left = ~touched[at]
+    flat[at[left]] = np.repeat(old, patch.length)[left]
+
+
+def _routed(
+    probabilities: NDArray[np.float32],
+    former: Vocabulary,
+    mergings: Sequence[Merging],
+    vocabulary: Vocabulary,
+    now: Mapping[int, int],
+) -> NDArray[np.float32]:
+    """Return (R, K) probabilities of which classes that are back have their own share again."""
+    found = _columns(probabilities, former, vocabulary)
+    for merging in mergings:
+        words, kept = merging.change.vocabulary, merging.change.probabilities
+        if words is None or kept is None or len(kept.old) != len(found):
+            continue
+        if np.array_equal(kept.new, probabilities) and len(mergings) == 1:
+            return _columns(kept.old, words.old, vocabulary)
+        value = now.get(merging.value, merging.value)
+        if value in former.values or value not in vocabulary.values:
+            continue
+        own = kept.old[:, words.old.values.index(merging.value)]
+        found[:, vocabulary.values.index(value)] += own
+        grown = (kept.new - _columns(kept.old, words.old, words.new)).sum(axis=0)
+        heir = words.new.values[int(grown.argmax())]
+        heir = now.get(heir, heir)
+        if heir in vocabulary.values and heir != value:
+            column = vocabulary.values.index(heir)
+            found[:, column] = np.maximum(found[:, column] - own, 0)
+    return np.minimum(found, 1)
 
 
 def _columns(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.change import Step, Swap
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.following import is_motion, said_by
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -22,6 +24,7 @@ from napari_corrclip.project.sheet.acts import (
     read,
 )
 from napari_corrclip.project.sheet.deciding import teaching
+from napari_corrclip.project.words import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,19 @@ def _undo(
         step = _step(session, item, number)
         taught = teaching(lesson, session, record, shows=False)
         with contextlib.nullcontext() if is_open else taught:
-            alone = _take_back(session, step)
+            alone = _take_back(session, step, Names(index).survivors)
         undecided = not session.state.verdicts and not (session.pins >= 0).any()
     if is_open:  # whoever has it open tells the index
         return
     told = [
-        (each.region, each.former, each.former_value, each.former_by, each.former_at)
+        # Of the class that it is now, wherever classes were merged since.
+        (
+            each.region,
+            each.former,
+            session.region(each.region).value,
+            each.former_by,
+            each.former_at,
+        )
         for each in item.regions
         if each.former and each.former_at is not None
     ]
@@ -108,21 +118,53 @@ def _undo(
             write_outcome(index, record.name)
 
 
-def _take_back(session: Session, step: Step) -> bool:
+def _take_back(session: Session, step: Step, survivors: Mapping[int, int]) -> bool:
     """Take back a step, and what a lesson said after it, by an undo; or that step alone, by one more step.
+
+    Args:
+        session: that has made the step.
+        step: of its history.
+        survivors: of classes of the set that became others, the label values of these.
 
     Returns:
         Whether nothing else was done since.
     """
     done = session.history.done
-    after = next(count for count, later in enumerate(reversed(done)) if later is step)
-    alone = all(later.teaches for later in done[len(done) - after :])
+    at = next(at for at in reversed(range(len(done))) if done[at] is step)
+    alone = all(later.teaches for later in done[at + 1 :])
     if alone:
-        for _ in range(after + 1):
+        for _ in range(len(done) - at):
             session.undo()
     else:
-        session.repeat(step.inverse())
+        session.repeat(_inverse(session, at, survivors))
     return alone
+
+
+def _inverse(session: Session, at: int, survivors: Mapping[int, int]) -> Step:
+    """Return the step that takes one back after which classes were merged, or merged classes parted.
+
+    What was said before it is said of the class that it is now.
+    """
+    done = session.history.done
+    inverse, before = done[at].inverse(), said_by(done[:at])
+
+    def former(region: int) -> Verdict | None:
+        said = before.get(region)
+        if said is None or said.value in session.vocabulary.values:
+            return said
+        return replace(said, value=survivors.get(said.value, said.value))
+
+    changes = tuple(
+        replace(
+            change,
+            verdicts={
+                region: Swap(session.state.verdicts.get(region), former(region))
+                for region in change.verdicts
+            },
+        )
+        for change in inverse.changes
+    )
+    return replace(inverse, changes=changes)
 
 
 def _step(session: Session, item: DecidedItem, number: int) -> Step:
@@ -138,9 +180,11 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
             f"what was decided on sheet {number} is not there any more: it was undone in the image."
         )
     regions = {each.region for each in item.regions}
-    for later in done[at + 1 :]:
-        if later.teaches or all(
-            change.vocabulary is not None and not change.patches for change in later.changes
+    for later in _standing(done[at + 1 :]):
+        if (
+            is_motion(later)
+            or later.teaches
+            or all(change.vocabulary is not None and not change.patches for change in later.changes)
         ):
             continue
         if any(
@@ -151,3 +195,16 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
                 f"it was edited since ({later.title!r}); open it, and undo what is to be undone there."
             )
     return done[at]
+
+
+def _standing(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps that no later one takes back."""
+    left = list[Step]()
+    for step in steps:
+        undone = step.title.removeprefix("Undo: ")
+        at = next((at for at in reversed(range(len(left))) if left[at].title == undone), None)
+        if undone != step.title and at is not None:
+            del left[at]
+        else:
+            left.append(step)
+    return left

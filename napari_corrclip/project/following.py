@@ -1,0 +1,193 @@
+"""The way of a set's merged classes into the sessions of its images: each is a step there, and so is its end.
+
+A session takes what was merged or parted since it was opened last. What somebody decided is of the class that
+it was given, whatever that became and is now (:func:`said_by`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.edits.class_merging import Merging
+from napari_corrclip.annotation.region import Verdict
+from napari_corrclip.project.merged_classes import class_of
+from napari_corrclip.project.words import Names
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
+
+_WHOLE_SET, _AGAIN, _ALL_AGAIN = " in the whole set", " is a class again", " are classes again"
+
+
+def _merging_title(name: str, heir: str) -> str:
+    """Return what the step of a session is called by which it takes a merging."""
+    return f"{name!r} became {heir!r}{_WHOLE_SET}"
+
+
+def _parting_title(names: Sequence[str]) -> str:
+    """Return what the step of a session is called by which it takes mergings back."""
+    return " and ".join(map(repr, names)) + (_AGAIN if len(names) == 1 else _ALL_AGAIN)
+
+
+def is_parting(step: Step, name: str) -> bool:
+    """Whether a session took the merging of a class back by a step."""
+    return repr(name) in step.title and step.title.endswith((_AGAIN, _ALL_AGAIN))
+
+
+def is_motion(step: Step) -> bool:
+    """Whether a session took a merging of its set by a step, or took it back; nobody decides by that.
+
+    What a person does is called after a verb.
+    """
+    title = step.title.removeprefix("Undo: ")
+    return title.startswith(("'", '"')) and title.endswith((_WHOLE_SET, _AGAIN, _ALL_AGAIN))
+
+
+def said_by(done: Sequence[Step]) -> dict[int, Verdict | None]:
+    """Return the verdicts as they were given, of the classes that there were then, by region.
+
+    What takes a step back leads to what was said before that.
+
+    Args:
+        done: steps of a session's history, from the first one on.
+    """
+    said = dict[int, Verdict | None]()
+    before = list[tuple[str, dict[int, Verdict | None]]]()
+    for step in done:
+        if is_motion(step):
+            continue
+        verdicts = {
+            region: swap.new for change in step.changes for region, swap in change.verdicts.items()
+        }
+        former = {region: said.get(region) for region in verdicts}
+        undone = step.title.removeprefix("Undo: ")
+        at = next((at for at in reversed(range(len(before))) if before[at][0] == undone), None)
+        if undone != step.title and at is not None:
+            known = before.pop(at)[1]
+            verdicts |= {region: known[region] for region in verdicts if region in known}
+        else:
+            before.append((step.title, former))
+        said |= verdicts
+    return said
+
+
+def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[int, int]:
+    """Let a session take the mergings of its set, and take those back that the set has not any more.
+
+    Args:
+        session: of an image of the set.
+        ours: the set's classes.
+        names: that its values ever had.
+
+    Returns:
+        Label values that are others by now, or again; empty: there was nothing to do.
+    """
+    if not names.are_of(session.vocabulary):  # what its values mean is a matter of its own
+        return {}
+    moved = _follow_back(session, ours, names)
+    by_value = {class_.value: class_ for class_ in ours.classes}
+    for merged in names.merged:
+        words = session.vocabulary
+        heir = names.survivors[merged.value]
+        if merged.value not in words.values or heir not in by_value:
+            continue
+        left = tuple(class_ for class_ in words.classes if class_.value != merged.value)
+        if heir not in words.values:
+            left = (*left, by_value[heir])
+        if sum(class_.background for class_ in left) > 1:
+            left = tuple(
+                replace(class_, background=False) if class_.value == heir else class_
+                for class_ in left
+            )
+        parents = ours.parents | {merged.value: heir}
+        words = replace(
+            words,
+            classes=tree.rejoined(left, parents),
+            next_value=max(words.next_value, heir + 1),
+        )
+        session.merge_classes(
+            merged.value,
+            heir,
+            vocabulary=words,
+            title=_merging_title(class_of(merged).name, names.last(merged.heir)),
+        )
+        moved[merged.value] = heir
+    return moved
+
+
+def _follow_back(session: Session, ours: Vocabulary, names: Names) -> dict[int, int]:
+    """Let what a session took for merged be of the classes that it is now; return the values that moved."""
+    done = session.history.done
+    mergings = _mergings(done)
+    if not mergings:
+        return {}
+    words = session.vocabulary
+    now = _routes(names, words)
+    became = {now.get(merging.value, merging.value) for merging in mergings}
+    back = [value for value in ours.values if value in became and value not in words.values]
+    known = _with_classes(words, ours, back)
+    if known is None:
+        return {}
+    now = {value: other for value, other in now.items() if other in known.values}
+    verdicts = {
+        region: value
+        for region, said in said_by(done).items()
+        if said is not None and (value := now.get(said.value, said.value)) in known.values
+    }
+    moved = {
+        verdicts[region]: verdict.value
+        for region, verdict in session.state.verdicts.items()
+        if verdict.value and verdict.value != verdicts.get(region, verdict.value)
+    }
+    if back:
+        title = _parting_title([known.by_value(value).name for value in back])
+    else:  # of one class, and now of another one, and both were there
+        title = _merging_title(*(names.last(value) for value in next(iter(moved.items()), (0, 0))))
+    made = session.route_classes(mergings, known, verdicts, now, title).made
+    return (moved or {value: value for value in became}) if made else {}
+
+
+def _routes(names: Names, words: Vocabulary) -> dict[int, int]:
+    """Return what the classes are now that a session does not have: the first that it has, or the last."""
+    heirs = {merged.value: merged.heir for merged in names.merged}
+    found = {}
+    for value in heirs:
+        now = value
+        while now in heirs and now not in words.values:
+            now = heirs[now]
+        if now != value:
+            found[value] = now
+    return found
+
+
+def _mergings(done: Sequence[Step]) -> list[Merging]:
+    """Return by what steps a session took classes for merged, the last one first."""
+    found, later = list[Merging](), list[Step]()
+    for step in reversed(done):
+        if not is_motion(step):
+            later.append(step)
+        elif step.title.endswith(_WHOLE_SET) and not step.title.startswith("Undo: "):
+            for change in step.changes:
+                if change.vocabulary is not None:
+                    gone = set(change.vocabulary.old.values) - set(change.vocabulary.new.values)
+                    found += [Merging(value, change, tuple(later)) for value in gone]
+    return found
+
+
+def _with_classes(words: Vocabulary, ours: Vocabulary, values: Iterable[int]) -> Vocabulary | None:
+    """Return a session's classes with some of the set, as the set has them; ``None``: a name is another's."""
+    back = set(values)
+    if not back:
+        return words
+    here = {*back, *words.values}
+    classes: list[VocabularyClass] = [class_ for class_ in ours.classes if class_.value in here]
+    others = [class_ for class_ in words.classes if class_.value not in ours.values]
+    if any(class_.background for class_ in classes):
+        others = [replace(class_, background=False) for class_ in others]
+    found = (*classes, *others)
+    if len({grammar.key(class_.name) for class_ in found}) < len(found):
+        return None
+    next_value = max(words.next_value, *(class_.value + 1 for class_ in found))
+    parents = words.parents | ours.parents
+    return replace(words, classes=tree.rejoined(found, parents), next_value=next_value)
