@@ -384,7 +384,7 @@ def effort(
 ) -> None:
     """Measure what correcting costs: a simulated person, with and without pre-labels.
 
-    How it is measured, and one full run, is told in docs/effort.md.
+    How it is measured, and one full run, is told in docs/effort.md; of sheets in docs/effort-sheets.md.
     """
     with guarded(debug):
         if sequence or sheets:
