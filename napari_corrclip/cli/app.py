@@ -14,6 +14,7 @@ from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lo
 from napari_corrclip.cli.declared import Classes, Device, Dtype, Preset, RegionOptions, Regions
 from napari_corrclip.cli.evaluate import evaluate
 from napari_corrclip.cli.robustness import robustness
+from napari_corrclip.errors import InputError
 from napari_corrclip.wording.visible import visible_streams
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
@@ -336,7 +337,7 @@ def effort(
         typer.Option(
             "--variants",
             help="Try other orders than the queue's too; with --sequence, features shuffled, wrong verdicts "
-            "and all tools.",
+            "and all tools; with --sheets, other orders, features shuffled and the best order of pages.",
         ),
     ] = False,
     sequence: Annotated[
@@ -346,15 +347,27 @@ def effort(
             help="Correct image after image, with and without what the corrections teach.",
         ),
     ] = False,
+    sheets: Annotated[
+        bool,
+        typer.Option(
+            "--sheets",
+            help="Correct a whole set on the contact sheet, 24 regions at once, beside region by region.",
+        ),
+    ] = False,
     orders: Annotated[
-        int, typer.Option(min=1, help="With --sequence: in how many orders of the images.")
+        int,
+        typer.Option(
+            min=1,
+            help="With --sequence: in how many orders of the images; with --sheets: by how many random "
+            "halves of them intervals are told.",
+        ),
     ] = 10,
     sets: Annotated[
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="With --sequence: of plain, noise, cast, words, class, examples; of a folder: held, few, "
-            "cast.",
+            help="With --sequence or --sheets: of plain, noise, cast, words, class, examples; of a folder: "
+            "held, few, cast.",
             show_default="all",
         ),
     ] = None,
@@ -362,7 +375,7 @@ def effort(
         str,
         typer.Option(
             metavar="test|tune",
-            help="With --sequence: the half that figures are told for, or that to choose by.",
+            help="With --sequence or --sheets: the half that figures are told for, or that to choose by.",
         ),
     ] = "test",
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw nothing.")] = False,
@@ -371,13 +384,16 @@ def effort(
 ) -> None:
     """Measure what correcting costs: a simulated person, with and without pre-labels.
 
-    How it is measured, and one full run, is told in docs/effort.md.
+    How it is measured, and one full run, is told in docs/effort.md; of sheets in docs/effort-sheets.md.
     """
     with guarded(debug):
-        if sequence:
-            from napari_corrclip.cli import sequences
+        if sequence or sheets:
+            from napari_corrclip.cli import sequences, set_sheets
 
-            sequences.measure(
+            if sequence and sheets:
+                raise InputError("--sequence and --sheets are two studies; ask for one of them.")
+            study = set_sheets if sheets else sequences
+            study.measure(
                 sequences.Options(
                     data=data,
                     images=images,

@@ -19,12 +19,12 @@ HALVES = ("test", "tune")
 
 @dataclass(frozen=True)
 class Options:
-    """The options of ``effort --sequence``; the command's help says what each means.
+    """The options of ``effort --sequence`` and ``--sheets``; the command's help says what each means.
 
     Attributes:
         data: ``demo`` or a folder.
         images: how many are corrected; ``None``: 60 scenes, or every other photograph.
-        orders: in how many orders.
+        orders: in how many orders; of sheets, by how many halves.
         sets: names of the sets; ``None``: all.
         half: ``test`` or ``tune``.
         output: the folder that gets the results.
@@ -66,20 +66,16 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.writing import check_foreign
     from napari_corrclip.results.segmentation import package_versions
 
-    if options.images is not None and options.images < 1:
-        raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")
-    if options.half not in HALVES:
-        raise InputError(f"There is no half {options.half!r}; give {' or '.join(HALVES)}.")
+    names = check(options)
     if options.plots:
         from napari_corrclip.evaluation.plotting import check_matplotlib
 
         check_matplotlib()
     check_folder(options.output)
     check_foreign(options.output, output.RECORD)
-    names = _named(options)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []
-    for cases in _sets(options, names):
+    for cases in read_sets(options, names):
         say(
             f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
             f"{100 * cases.accuracy:.1f} % of the pixels"
@@ -93,14 +89,18 @@ def measure(options: Options) -> None:
     tell(f"{options.output}{os.sep}")
 
 
-def _named(options: Options) -> tuple[str, ...]:
+def check(options: Options) -> tuple[str, ...]:
     """Return the names of the sets, before anything takes long.
 
     Raises:
-        InputError: there is no such set.
+        InputError: there is no such set or half, or no image is asked for.
     """
     from napari_corrclip.evaluation.effort.cases import taught_photographs, taught_scenes
 
+    if options.images is not None and options.images < 1:
+        raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")
+    if options.half not in HALVES:
+        raise InputError(f"There is no half {options.half!r}; give {' or '.join(HALVES)}.")
     known = taught_scenes.SETS if options.data == DEMO else taught_photographs.SETS
     names: tuple[str, ...] = known
     if options.sets is not None:
@@ -114,7 +114,7 @@ def _named(options: Options) -> tuple[str, ...]:
     return names
 
 
-def _sets(options: Options, names: tuple[str, ...]) -> Iterator[CaseSet]:
+def read_sets(options: Options, names: tuple[str, ...]) -> Iterator[CaseSet]:
     """Yield the sets of images with their pre-labels and vectors, source by source."""
     from napari_corrclip.engine.recipe import Recipe
     from napari_corrclip.evaluation.effort.cases import taught_photographs, taught_scenes
@@ -136,7 +136,7 @@ def _sets(options: Options, names: tuple[str, ...]) -> Iterator[CaseSet]:
         return
     if options.superpixels is not None and len(options.superpixels) > 1:
         raise InputError(
-            f"--sequence is measured with one number of --superpixels, and there are "
+            f"Sets are measured with one number of --superpixels, and there are "
             f"{len(options.superpixels)}; give one of them."
         )
     grid = options.superpixels[0] if options.superpixels else taught_photographs.GRID

@@ -73,6 +73,22 @@ def test_a_folder_image_after_image(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert Path("out/effort.md").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_folder_on_the_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "two", 6)
+    some = ["--superpixels", 30, "--orders", 2, "--sets", "few"]
+    args = ["--data", "two", "--ignore", 9, *some, "--device", "cpu", "-o", "out"]
+    assert effort("--sheets", *args, "--variants") == 0
+    shown = capsys.readouterr()
+    assert "| most alike together, marking all |" in shown.out
+    document = json.loads(Path("out/sheets.json").read_text(encoding="utf-8"))
+    (found,) = document["sets"]
+    assert (found["name"], found["images"], len(found["halves"])) == ("two-few", 3, 2)
+    assert {"p", "alike+all", "class-stakes", "p-on", "alike-best"} <= {*found["sheets"]}
+    assert found["sheets"]["p"]["left_wrong"]["all decided"][0] == 0
+    assert "| two, few | 3 |" in Path("out/sheets.md").read_text(encoding="utf-8")
+    assert Path("out/sheets.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -83,6 +99,9 @@ def test_a_folder_image_after_image(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--data", "two", "-c", "dark, light"], "holds the value 9"),
         (["--data", "two", "-c", "dark", "--ignore", "9"], "holds the value 1"),
         (["--sequence", "--images", "0"], "--images 0 cannot be corrected"),
+        (["--sheets", "--sequence"], "are two studies"),
+        (["--sheets", "--sets", "plain, fancy"], "There is no set 'fancy'"),
+        (["--sheets", "-o", "file"], "'file' cannot be written"),
         (["--sequence", "--half", "left"], "There is no half 'left'"),
         (["--sequence", "--sets", "plain, fancy"], "There is no set 'fancy'"),
         (["--sequence", "--sets", ","], "There is no set ''"),

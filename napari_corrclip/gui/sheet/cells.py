@@ -94,6 +94,14 @@ class CellsModel(QAbstractListModel):
             self._cells[row] = replace(self._cells[row], marked=not self._cells[row].marked)
             self._tell()
 
+    def toggle_all(self) -> None:
+        """Mark all that nobody has decided about; where they are marked already, take the marks away."""
+        open_ = [row for row, cell in enumerate(self._cells) if cell.is_open]
+        marked = not all(self._cells[row].marked for row in open_)
+        for row in open_:
+            self._cells[row] = replace(self._cells[row], marked=marked)
+        self._tell()
+
     def say(self, rows: Iterable[int], said: str) -> None:
         """Take note that regions are decided, which is being written; they are not marked any more."""
         for row in rows:

@@ -131,8 +131,8 @@ class CellsView(QListView):
         super().__init__()
         self.setAccessibleName("Regions of the sheet")
         self.setAccessibleDescription(
-            "A small picture each: arrow keys go about, Space marks a wrong one, a digit or letter gives the "
-            "marked ones a class, Enter the chosen one, A accepts the rest, PageDown goes on"
+            "A small picture each: arrow keys go about, Space marks a wrong one, Ctrl+A all, a digit or "
+            "letter gives the marked ones a class, Enter the chosen one, A accepts the rest, PageDown goes on"
         )
         self.setModel(model)
         self.setItemDelegate(CellDelegate(picture, self))

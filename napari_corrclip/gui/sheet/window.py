@@ -46,6 +46,7 @@ ANY = "all classes"
 ORDERS: Mapping[str, SheetOrder] = {
     "least sure first": SheetOrder.P,
     "nearest to another class first": SheetOrder.MARGIN,
+    "most pixels at stake first": SheetOrder.STAKES,
     "most alike together": SheetOrder.ALIKE,
 }
 CLASS_KEYS = "123456789BCDEFGHIJKLOPQRSTUVWXYZ"
@@ -234,8 +235,9 @@ class SheetWindow:
             f"{key} {name}" for key, name in zip(CLASS_KEYS, words.names, strict=False)
         )
         self.keys.setText(
-            f"Click or Space marks a wrong one. The marked ones get: {keyed} · {LEAVE_OUT} left out. "
-            f"{ACCEPT}: the rest is right. PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
+            f"Click or Space marks a wrong one, Ctrl+A all. The marked ones get: {keyed} · {LEAVE_OUT} left "
+            f"out. {ACCEPT}: the rest is right. PageDown, PageUp turn. "
+            f"Double click or Ctrl+Enter opens the image."
         )
 
     def _look_anew(self) -> None:
@@ -478,6 +480,8 @@ class SheetWindow:
         if control:
             if key == Qt.Key.Key_Z:
                 self._undo()
+            elif key == Qt.Key.Key_A:
+                self.model.toggle_all()
             elif is_enter(event):
                 self._open(row)
             else:

@@ -178,6 +178,40 @@ def test_a_page_is_decided_by_mouse_and_keys_and_lands_in_the_sessions(
     assert "Nothing was decided" in sheet.said.text()
 
 
+def mark_all(sheet: SheetWindow) -> None:
+    QTest.keyClick(sheet.view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QApplication.processEvents()
+
+
+def test_a_page_that_is_mostly_wrong_gets_its_class_but_for_some(
+    person: Person, folder: Path
+) -> None:
+    sheet = begin(person, folder)
+    project = shown(person)
+    regions = [cell.region for cell in sheet.model]
+    mark_all(sheet)
+    assert sheet.model.marked == list(range(24))
+    mark_all(sheet)
+    assert sheet.model.marked == []
+    mark_all(sheet)
+    click_on(sheet, 3)
+    click_on(sheet, 5)
+    press(sheet, "2")
+    green = project.vocabulary.classes[1]
+    # What is decided already is not marked again, and the rest of the page is right.
+    mark_all(sheet)
+    assert sheet.model.marked == [3, 5]
+    mark_all(sheet)
+    press(sheet, "a")
+    written(person)
+    assert sheet.bar.value() == 1
+    now = {each.place: each for each in project.read_regions(each.place for each in regions)}
+    for row, region in enumerate(regions):
+        after = now[region.place]
+        expected = ("accepted", region.value) if row in (3, 5) else ("assigned", green.value)
+        assert (after.state, after.value) == expected
+
+
 def test_a_sheet_is_narrowed_by_class_and_order_and_asked_for_what_looks_alike(
     person: Person, folder: Path
 ) -> None:

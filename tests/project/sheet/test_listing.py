@@ -39,6 +39,13 @@ def test_it_has_every_open_region_once_the_least_sure_first(project: Project) ->
     assert places(found) == [(number, region) for _, _, number, region, _ in by_p]
     by_margin = sorted(rows, key=lambda row: (row[1], row[2], row[3]))
     assert places(sheet(project, order=SheetOrder.MARGIN)) == [row[2:4] for row in by_margin]
+    stakes = {
+        (number, row.id): row.area * (1 - row.margin)
+        for number, table in tables.items()
+        for row in table.itertuples()
+    }
+    by_stakes = sorted(stakes, key=lambda place: (-stakes[place], *place))
+    assert places(sheet(project, order=SheetOrder.STAKES)) == by_stakes
     value = by_p[0][4]
     of_class = [row[2:4] for row in by_p if row[4] == value]
     assert places(sheet(project, value=value)) == of_class

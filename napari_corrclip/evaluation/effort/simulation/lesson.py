@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -81,6 +81,7 @@ class Visit:
             their class.
         wrong: share of the counted pixels that was wrong at the end.
         reached: whether the target was.
+        course: (n + 1,) share of right pixels before the first and after each action.
     """
 
     case: str
@@ -89,6 +90,7 @@ class Visit:
     calibration: NDArray[np.float64]
     wrong: float
     reached: bool
+    course: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def actions(self, *kinds: str) -> int:
         """Return how many actions of some kinds there were; without any, of all."""
@@ -167,6 +169,7 @@ class Pupil(Person):
             calibration=self.calibration,
             wrong=1 - self.running.accuracy,
             reached=reached,
+            course=np.array(self.record.accuracy),
         )
 
 

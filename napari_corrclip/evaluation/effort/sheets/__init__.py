@@ -1,0 +1,1 @@
+"""The study of the contact sheet: a whole set corrected page by page, and region by region."""
