@@ -17,8 +17,8 @@ from napari_corrclip.annotation.edits.class_merging import Merging
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
-from tests.annotation.random_edits import digest, edit, new_session, recounted
 from napari_corrclip.vocabulary import Vocabulary
+from tests.annotation.random_edits import digest, edit, new_session, recounted
 from tests.annotation.worlds import random_result, random_vocabulary
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -353,7 +353,8 @@ class Machine(RuleBasedStateMachine):
         regions = [(image, region) for region in self.draw_regions(data, image, 3)]
         record = self.project.new_class(name, regions, by=by, progress=False)
         value = record.made
-        assert value is not None and value not in self.model.names
+        assert value is not None
+        assert value not in self.model.names
         self.model.names[value] = name
         self.decided(record, dict.fromkeys(regions, value), by, value)
 

@@ -177,7 +177,7 @@ class Model:
     def take_back(self, name: str, number: int, said: Verdicts, former: Verdicts) -> None:
         """Take a sheet back in an image: by an undo where nothing was done since, else by one more step."""
         image = self.images[name]
-        title, before = image.done[-1]
+        title, _before = image.done[-1]
         back = {region: each for region, each in image.said.items() if region not in said} | former
         if title.startswith(f"Sheet {number}:"):
             image.undo()
