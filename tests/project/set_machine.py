@@ -29,7 +29,7 @@ from napari_corrclip.project.following import is_motion
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.listing import SheetFilter
 from napari_corrclip.project.words import Names
-from tests.project.motions.model import LEFT_OUT, Image, Model, Sheet, Verdicts
+from tests.project.set_model import LEFT_OUT, Image, Model, Sheet, Verdicts
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 9})
 WORDS = "red, green, blue, background: grass"

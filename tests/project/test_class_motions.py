@@ -6,7 +6,7 @@ from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.project.motions.machine import Machine
+from tests.project.set_machine import Machine
 
 
 def test_whatever_is_done_index_sheets_sessions_and_exports_are_the_model() -> None:
