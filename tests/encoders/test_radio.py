@@ -164,7 +164,7 @@ def test_the_real_architectures_are_served(model: str, blocks: int) -> None:
 
 def test_a_preset_of_ones_own_names_it_with_its_licence() -> None:
     preset = make_preset("radio-b", similarity="vit_base_patch16_radio_v3.c_radio")
-    assert preset.similarity.licence == "nvidia-open-model-license"
+    assert preset.similarity.licence == "NVIDIA Open Model License"
     assert preset.similarity.source == "timm/vit_base_patch16_radio_v3.c_radio"
     assert preset.similarity.size > 340_000_000
     save_preset(preset)

@@ -328,7 +328,10 @@ def test_a_scheduler_that_is_killed_is_said_and_the_next_run_goes_on(
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        (nc.Recipe("vit-b-16", regions="superpixels"), r"The weights of .* are not at /.*offline"),
+        (
+            nc.Recipe("vit-b-16", regions="superpixels"),
+            r"\d files are missing and offline mode opens no connection; get them",
+        ),
         (nc.Recipe(device="cuda:99", regions="superpixels"), "There is no device 'cuda:99'"),
     ],
     ids=["weights", "device"],
@@ -337,7 +340,7 @@ def test_a_worker_that_cannot_follow_the_recipe_is_named(
     project: Project, address: str, recipe: nc.Recipe, sentence: str
 ) -> None:
     project.choose(recipe=recipe)
-    kind = nc.WeightsError if "weights" in sentence else nc.InputError
+    kind = nc.WeightsError if "missing" in sentence else nc.InputError
     with pytest.raises(kind, match=rf"^On the worker tcp://[\d.:]+: {sentence}") as told:
         project.run(scheduler=address, progress=False)
     assert type(told.value) is kind
