@@ -176,6 +176,13 @@ def _decide(rows: Iterable[Region], verdicts: Mapping[int, Verdict | None]) -> C
         verdicts={
             row.id: Swap(row.verdict, verdicts[row.id])
             for row in rows
-            if row.verdict != verdicts[row.id]
+            if not _is_same(row.verdict, verdicts[row.id])
         }
     )
+
+
+def _is_same(former: Verdict | None, new: Verdict | None) -> bool:
+    """Whether it is said already: who says it of a class that others became agrees with those, too."""
+    if former is None or new is None:
+        return former is new
+    return replace(former, given=0) == replace(new, given=0)

@@ -11,7 +11,7 @@ from napari_corrclip.annotation.change import Step, Swap
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.following import is_motion, said_by
+from napari_corrclip.project.following import is_motion
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -145,21 +145,20 @@ def _inverse(session: Session, at: int, survivors: Mapping[int, int]) -> Step:
 
     What was said before it is said of the class that it is now.
     """
-    done = session.history.done
-    inverse, before = done[at].inverse(), said_by(done[:at])
+    inverse, values = session.history.done[at].inverse(), session.vocabulary.values
 
-    def former(region: int) -> Verdict | None:
-        said = before.get(region)
-        if said is None or said.value in session.vocabulary.values:
-            return said
-        return replace(said, value=survivors.get(said.value, said.value))
+    def now(verdict: Verdict | None) -> Verdict | None:
+        if verdict is None or not verdict.value:
+            return verdict
+        said = verdict.said
+        return verdict.become(said if said in values else survivors.get(said, said))
 
     changes = tuple(
         replace(
             change,
             verdicts={
-                region: Swap(session.state.verdicts.get(region), former(region))
-                for region in change.verdicts
+                region: Swap(session.state.verdicts.get(region), now(swap.new))
+                for region, swap in change.verdicts.items()
             },
         )
         for change in inverse.changes
