@@ -49,6 +49,10 @@ class Verdict:
         """The label value that the person gave, whatever that class became."""
         return self.given or self.value
 
+    def agrees(self, other: Verdict) -> bool:
+        """Whether another decision says the same; who says it of what a class became agrees with that class."""
+        return replace(self, given=0) == replace(other, given=0)
+
     def become(self, value: int) -> Verdict:
         """Return the same decision, of which the class that was given is another one now, or itself again."""
         return replace(self, value=value, given=0 if value == self.said else self.said)

@@ -1425,7 +1425,9 @@ class Project:
         found = yield from undo_steps(self._index, self._lesson, sheet, by, opened, only)
         words = self.vocabulary
         undone = {each.number for each in self.decided_sheets() if each.undone}
-        if sheet.made in words.values and sheet.number in undone and len(words) > 1:
+        heirs = self._index.survivors().values()  # what others became stays, until they are parted
+        can_go = sheet.made in words.values and sheet.made not in heirs and len(words) > 1
+        if sheet.made is not None and can_go and sheet.number in undone:
             class_ = words.by_value(sheet.made)
             self.change_classes(words, words.remove(class_.name))
         return found

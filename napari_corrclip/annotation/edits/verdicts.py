@@ -176,13 +176,10 @@ def _decide(rows: Iterable[Region], verdicts: Mapping[int, Verdict | None]) -> C
         verdicts={
             row.id: Swap(row.verdict, verdicts[row.id])
             for row in rows
-            if not _is_same(row.verdict, verdicts[row.id])
+            if not _is_said(row.verdict, verdicts[row.id])
         }
     )
 
 
-def _is_same(former: Verdict | None, new: Verdict | None) -> bool:
-    """Whether it is said already: who says it of a class that others became agrees with those, too."""
-    if former is None or new is None:
-        return former is new
-    return replace(former, given=0) == replace(new, given=0)
+def _is_said(former: Verdict | None, new: Verdict | None) -> bool:
+    return former is new or (former is not None and new is not None and former.agrees(new))
