@@ -50,7 +50,7 @@ class Verdict:
         return self.given or self.value
 
     def agrees(self, other: Verdict) -> bool:
-        """Whether another decision says the same; who says it of what a class became agrees with that class."""
+        """Whether another decision says the same; of a class that others became it agrees with those, too."""
         return replace(self, given=0) == replace(other, given=0)
 
     def become(self, value: int) -> Verdict:

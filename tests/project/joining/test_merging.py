@@ -142,9 +142,7 @@ def test_region_by_region(two: Two, tmp_path: Path, prefer: Prefer) -> None:
         }
 
 
-def test_classes_that_were_merged_and_renamed_mean_what_they_mean(
-    two: Two, tmp_path: Path
-) -> None:
+def test_classes_that_were_merged_and_renamed_mean_what_they_mean(two: Two, tmp_path: Path) -> None:
     """Sessions that have not heard of it yet follow, and a class of another name is the same one."""
     for folder, region in zip(two, (3, 4), strict=True):
         annotate(folder, lambda _, each, it=region: "red" if each == it else "", "Ann")
