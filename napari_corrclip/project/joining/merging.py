@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,29 +107,6 @@ def merge_steps(
         (stage / ITEMS).mkdir()
         merged = yield from _merge(first, second, stage, prefer)
     return replace(merged, folder=place)
-
-
-def still_open(index: Index, conflicts: Sequence[Conflict]) -> list[Conflict]:
-    """Return those conflicts whose pixels' region is there and decided by nobody.
-
-    Args:
-        index: of the merged project.
-        conflicts: of it.
-    """
-    items = {record.name: record for record in index.items()}
-    keys = {
-        (items[conflict.item].id, conflict.region): conflict
-        for conflict in conflicts
-        if not conflict.won and conflict.item in items
-    }
-    found = index.regions_of(list(keys))
-    return [
-        conflict
-        for key, conflict in keys.items()
-        if key in found
-        and not found[key].state
-        and items[conflict.item].state is not ItemState.VERIFIED
-    ]
 
 
 def _check_idle(index: Index) -> None:
