@@ -1,49 +1,134 @@
-"""The work of ``napari-corrclip project classes``: the classes of a set, renamed, merged and parted."""
+"""The work of ``napari-corrclip project classes``: the classes of a set, renamed, merged, parted, removed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.cli.console import say, tell
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.project import Project
+from napari_corrclip.vocabulary.grammar import key
 from napari_corrclip.wording.amounts import count
 
 
-def move(
-    folder: Path,
-    rename: tuple[str, str] | None,
-    merge: tuple[str, str] | None,
-    part: str | None,
-    *,
-    keep_prompts: bool,
-    by: str,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The change of a project's classes that is asked for; one at a time.
+
+    Attributes:
+        rename: a class, and its name from now on.
+        merge: a class, and the one that it becomes.
+        keep_prompts: whether that one keeps its own prompts alone.
+        part: a class that was merged.
+        remove: a class that goes.
+        to: the class that gets what was decided as it.
+        undecide: whether that is taken back instead.
+        bring_back: a class that was removed.
+    """
+
+    rename: tuple[str, str] | None = None
+    merge: tuple[str, str] | None = None
+    keep_prompts: bool = False
+    part: str | None = None
+    remove: str | None = None
+    to: str | None = None
+    undecide: bool = False
+    bring_back: str | None = None
+
+    @property
+    def asked(self) -> list[str]:
+        """The options of the changes that are asked for."""
+        given = {
+            "--rename": self.rename,
+            "--merge": self.merge,
+            "--part": self.part,
+            "--remove": self.remove,
+            "--bring-back": self.bring_back,
+        }
+        return [option for option, value in given.items() if value is not None]
+
+    def check(self) -> None:
+        """Refuse what cannot be asked for.
+
+        Raises:
+            InputError: two changes, or an option without the change that it is of.
+        """
+        if len(self.asked) > 1:
+            raise InputError(
+                f"{' and '.join(self.asked)} are two changes; give one after the other."
+            )
+        if self.keep_prompts and self.merge is None:
+            raise InputError("--keep-prompts goes with --merge; leave it out.")
+        if self.remove is None and (self.to is not None or self.undecide):
+            option = "--undecide" if self.to is None else "--to"
+            raise InputError(f"{option} goes with --remove; leave it out.")
+        if self.to is not None and self.undecide:
+            raise InputError(
+                "--to gives what was decided to another class, --undecide takes it back; give one of them."
+            )
+
+
+def move(folder: Path, motion: Motion, *, by: str) -> None:
     """Change the classes of a project, one thing at a time, and list them.
 
     Raises:
         InputError: two things are asked for, or it cannot be done.
     """
-    asked = [
-        name
-        for name, given in (("--rename", rename), ("--merge", merge), ("--part", part))
-        if given is not None
-    ]
-    if len(asked) > 1:
-        raise InputError(f"{' and '.join(asked)} are two changes; give one after the other.")
-    if keep_prompts and merge is None:
-        raise InputError("--keep-prompts goes with --merge; leave it out.")
-    with Project.open(folder, read_only=not asked) as project:
-        if rename is not None:
-            project.choose(project.vocabulary.rename(*rename))
-        if merge is not None:
-            project.merge_classes(*merge, prompts=not keep_prompts, by=by)
-        if part is not None:
-            parted = drive(project.part_classes_steps(part))
-            for sentence in parted.left:
-                say(f"Note: {sentence}")
+    motion.check()
+    with Project.open(folder, read_only=not motion.asked) as project:
+        if motion.rename is not None:
+            project.choose(project.vocabulary.rename(*motion.rename))
+        if motion.merge is not None:
+            project.merge_classes(*motion.merge, prompts=not motion.keep_prompts, by=by)
+        if motion.part is not None:
+            _note(drive(project.part_classes_steps(motion.part)).left)
+        if motion.remove is not None:
+            _remove(project, motion, motion.remove, by)
+        if motion.bring_back is not None:
+            _bring_back(project, motion.bring_back, by)
         tell(*lines_of(project))
+
+
+def _note(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        say(f"Note: {sentence}")
+
+
+def _remove(project: Project, motion: Motion, name: str, by: str) -> None:
+    """Remove a class, if it was said what becomes of what was decided as it.
+
+    Raises:
+        InputError: it was not.
+    """
+    decided = project.decided_as(name)
+    if decided.regions and motion.to is None and not motion.undecide:
+        raise InputError(
+            f"{decided.sentence(name)}; say what becomes of that: --to CLASS gives it to another class, "
+            "--undecide takes it back."
+        )
+    record = drive(project.remove_class_steps(name, motion.to, by=by))
+    if record is not None:
+        _note(record.left)
+
+
+def _bring_back(project: Project, name: str, by: str) -> None:
+    """Take the removal of a class back.
+
+    Raises:
+        InputError: none of the name was removed.
+    """
+    removed = project.removed_classes()
+    record = next((removed[each] for each in removed if key(each) == key(name)), None)
+    if record is None:
+        names = ", ".join(map(repr, removed))
+        raise InputError(
+            f"No class {name!r} was removed with what was decided as it; "
+            + (f"these were: {names}." if names else "none was in this project.")
+        )
+    _note(drive(project.undo_sheet_steps(record, by=by)).left)
 
 
 def lines_of(project: Project) -> list[str]:

@@ -417,14 +417,45 @@ def classes_of(
         str | None,
         typer.Option(metavar="CLASS", help="Let a class that was merged be one of its own again."),
     ] = None,
+    remove: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Remove a class from the set; where regions were decided as it, with --to or --undecide.",
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="With --remove: this class gets what was decided as the other; --part takes it back.",
+        ),
+    ] = None,
+    undecide: Annotated[
+        bool,
+        typer.Option(
+            "--undecide",
+            help="With --remove: what was decided as the class is taken back on all images.",
+        ),
+    ] = False,
+    bring_back: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Have a removed class again, with what was decided as it.",
+        ),
+    ] = None,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.")] = "",
     debug: Debug = False,
 ) -> None:
-    """List the classes of a project with their regions, or rename, merge or part some first."""
+    """List the classes of a project with their regions, or rename, merge, part or remove some first."""
     with guarded(debug):
         from napari_corrclip.cli import class_motions
 
-        class_motions.move(folder, rename, merge, part, keep_prompts=keep_prompts, by=by)
+        motion = class_motions.Motion(
+            rename, merge, keep_prompts, part, remove, to, undecide, bring_back
+        )
+        class_motions.move(folder, motion, by=by)
 
 
 @app.command()

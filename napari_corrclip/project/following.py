@@ -98,7 +98,7 @@ def _follow_back(session: Session, ours: Vocabulary, names: Names) -> dict[int, 
     now = _routes(names, words)
     became = {now.get(value, value) for value in gone}
     back = [value for value in ours.values if value in became and value not in words.values]
-    known = _with_classes(words, ours, back)
+    known = with_classes(words, ours, back)
     if known is None:
         return {}
     now = {value: other for value, other in now.items() if other in known.values}
@@ -142,7 +142,7 @@ def _mergings(done: Sequence[Step]) -> list[Merging]:
     return found
 
 
-def _with_classes(words: Vocabulary, ours: Vocabulary, values: Iterable[int]) -> Vocabulary | None:
+def with_classes(words: Vocabulary, ours: Vocabulary, values: Iterable[int]) -> Vocabulary | None:
     """Return a session's classes with some of the set, as the set has them; ``None``: a name is another's."""
     back = set(values)
     if not back:

@@ -6,9 +6,9 @@ step when it is opened next, and follows it back likewise (:mod:`napari_corrclip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
@@ -32,6 +32,18 @@ class Parted:
     left: tuple[str, ...] = ()
 
 
+class GoneClass(NamedTuple):
+    """A class that went from its set and became no other one.
+
+    Attributes:
+        place: where it stood among the classes.
+        class_: the class as a vocabulary's document has it, with ``parent`` and ``children``, label values.
+    """
+
+    place: int
+    class_: dict[str, Any]
+
+
 def merge_classes(
     index: Index, which: str | int, into: str | int, by: str, *, prompts: bool
 ) -> MergedClass:
@@ -48,13 +60,11 @@ def merge_classes(
     # What was below it is below the heir, or where the heir was itself below it, below its parent.
     line = tree.line_of(words.parents, heir.value)
     above = gone.parent if gone.value in line else heir.value
-    children = [class_.value for class_ in words.classes if class_.parent == gone.value]
     classes = [class_ for class_ in words.classes if class_ is not gone]
     left = replace(words, classes=tree.rejoined(classes, {gone.value: above}))
     if taken:
         left = left.with_prompts(left.index(heir.name), [*heir.prompts, *taken])
-    document = _document(gone) | {"parent": gone.parent, "children": children}
-    merged = MergedClass(gone.value, heir.value, place, document, taken, by, now())
+    merged = MergedClass(gone.value, heir.value, place, kept(words, gone), taken, by, now())
     index.choose(left, index.recipe)
     index.note_merge(merged)
     return merged
@@ -66,13 +76,8 @@ def part_classes(index: Index, which: str | int) -> MergedClass:
     See :meth:`~napari_corrclip.project.project.Project.part_classes`.
     """
     merged = find(index, which)
-    class_, words = class_of(merged), current(index)
-    if any(grammar.key(other.name) == grammar.key(class_.name) for other in words.classes):
-        raise InputError(
-            f"There is another class {class_.name!r} by now; give that one another name first."
-        )
-    if class_.background and words.background is not None:
-        class_ = replace(class_, background=False)
+    words = current(index)
+    check_free(words, class_of(merged))
     classes = list(words.classes)
     # What its prompts went on to, however far.
     later = {each.value: each for each in index.merged_classes()}
@@ -90,20 +95,55 @@ def part_classes(index: Index, which: str | int) -> MergedClass:
         if other.value == heir:
             own_prompts = tuple(prompt for prompt in other.prompts if prompt not in came)
             classes[number] = replace(other, prompts=own_prompts)
-    parent, children = _kin(merged)
-    above = {heir, parent}
+    words = replace(words, classes=tuple(classes))
+    # It is no other one any more, since it is there.
+    index.choose(put_back(index, words, merged, {heir}), index.recipe)
+    return merged
+
+
+def kept(words: Vocabulary, gone: VocabularyClass) -> dict[str, object]:
+    """Return the document of a class that goes, with what it was below and what was below it."""
+    children = [class_.value for class_ in words.classes if class_.parent == gone.value]
+    return _document(gone) | {"parent": gone.parent, "children": children}
+
+
+def check_free(words: Vocabulary, class_: VocabularyClass) -> None:
+    """Refuse a class that is to be there again while another one has its name.
+
+    Raises:
+        InputError: one has.
+    """
+    if any(grammar.key(other.name) == grammar.key(class_.name) for other in words.classes):
+        raise InputError(
+            f"There is another class {class_.name!r} by now; give that one another name first."
+        )
+
+
+def put_back(
+    index: Index, words: Vocabulary, gone: MergedClass | GoneClass, above: Collection[int] = ()
+) -> Vocabulary:
+    """Return a set's classes with one that went, where it was, and what was below it below it again.
+
+    Args:
+        index: of the project.
+        words: the classes, none of which has its name.
+        gone: the class.
+        above: what those that were below it may be below by now, beside its own parent.
+    """
+    class_ = class_of(gone)
+    if class_.background and words.background is not None:
+        class_ = replace(class_, background=False)
+    parent, children = kin(gone)
+    survivors = index.survivors()
     classes = [
         replace(other, parent=class_.value)
-        if other.value in children and other.parent in above
+        if other.value in children and other.parent in {*above, parent}
         else other
-        for other in classes
+        for other in words.classes
     ]
-    survivors = index.survivors()
     class_ = replace(class_, parent=None if parent is None else survivors.get(parent, parent))
-    classes.insert(min(merged.place, len(classes)), class_)
-    # It is no other one any more, since it is there.
-    index.choose(replace(words, classes=tree.rejoined(classes, words.parents)), index.recipe)
-    return merged
+    classes.insert(min(gone.place, len(classes)), class_)
+    return replace(words, classes=tree.rejoined(classes, words.parents))
 
 
 def find(index: Index, which: str | int) -> MergedClass:
@@ -127,25 +167,25 @@ def find(index: Index, which: str | int) -> MergedClass:
     )
 
 
-def class_of(merged: MergedClass) -> VocabularyClass:
-    """Return a class that became another one, as it was."""
-    own = {key: value for key, value in merged.class_.items() if key not in ("parent", "children")}
+def class_of(gone: MergedClass | GoneClass) -> VocabularyClass:
+    """Return a class that became another one, or went, as it was."""
+    own = {key: value for key, value in gone.class_.items() if key not in ("parent", "children")}
     return Vocabulary.from_document(own).classes[0]
 
 
-def _kin(merged: MergedClass) -> tuple[int | None, list[int]]:
+def kin(gone: MergedClass | GoneClass) -> tuple[int | None, list[int]]:
     """Return the values of the class above it and of those below it, as it was.
 
     Raises:
         InputError: something else is said.
     """
-    parent, children = merged.class_.get("parent"), merged.class_.get("children", [])
+    parent, children = gone.class_.get("parent"), gone.class_.get("children", [])
     if not isinstance(children, list) or not all(
         type(value) is int for value in ([] if parent is None else [parent]) + children
     ):
         raise InputError(
-            f"The merged class {class_of(merged).name!r} has the parent {parent!r} and the children "
-            f"{children!r}, which are no label values; take 'project.json' from a backup."
+            f"The class {class_of(gone).name!r} that went has the parent {parent!r} and the children "
+            f"{children!r}, which are no label values; take the project's files from a backup."
         )
     return parent, children
 
@@ -171,7 +211,7 @@ def merged_class(document: Mapping[str, Any]) -> MergedClass:
             "wrong; take the file from a backup, or take 'merged' out of it."
         )
     merged: MergedClass = MergedClass(**document)
-    _kin(merged)
+    kin(merged)
     if class_of(merged).value != merged.value or not 1 <= merged.heir <= MAX_VALUE:
         raise InputError(
             f"A merged class of 'project.json' has the values {merged.value} and {merged.heir}, which cannot "

@@ -21,6 +21,7 @@ from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.project import (
     choosing,
     class_motions,
+    class_removal,
     collecting,
     comparing,
     exporting,
@@ -40,6 +41,7 @@ from napari_corrclip.project import (
 from napari_corrclip.project import words as classes
 from napari_corrclip.project.bank import bank_of
 from napari_corrclip.project.choosing import Choice
+from napari_corrclip.project.class_removal import DecidedAs
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.crops import ON_SHEET, Framing
 from napari_corrclip.project.database import NAME
@@ -447,6 +449,88 @@ class Project:
                 written.
         """
         return drive(self.part_classes_steps(which), show=progress)
+
+    def decided_as(self, which: str | int) -> DecidedAs:
+        """Return how many regions of how many images were decided as a class, as the index knows.
+
+        Args:
+            which: the class, by its name or its place in the vocabulary.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        words = self.vocabulary
+        return class_removal.decided_as(self._index, words.values[words.index(which)])
+
+    def remove_class_steps(
+        self,
+        name: str,
+        to: str | None = None,
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        only: Collection[str] | None = None,
+        begun: DecidedSheet | None = None,
+    ) -> Steps[DecidedSheet | None]:
+        """Generator of :meth:`remove_class`.
+
+        Args:
+            name: as there.
+            to: as there.
+            by: as there.
+            opened: as for :meth:`decide`.
+            only: names of items, on which alone it is taken back now, and the class stays; ``None``: on all.
+            begun: a record that this goes on with.
+        """
+        self._index.check_writable()
+        if to is not None:
+            self.merge_classes(name, to, prompts=False, by=by)
+            return None
+        return (
+            yield from class_removal.remove_steps(
+                self._index, self._lesson, name, by, opened=opened, only=only, to=begun
+            )
+        )
+
+    def remove_class(
+        self, name: str, to: str | None = None, *, by: str = "", progress: bool | None = None
+    ) -> DecidedSheet | None:
+        """Remove a class from the set, and say what becomes of what was decided as it, on all images.
+
+        ::
+
+            project.decided_as("cat")  # DecidedAs(regions=12, images=4)
+            project.remove_class("cat", "animal")  # project.part_classes("cat") takes it back
+            record = project.remove_class("dog")  # project.undo_sheet(record) takes it back
+
+        Args:
+            name: of the class.
+            to: the class that it becomes (:meth:`merge_classes`; its prompts go). ``None``: what was decided
+                as it, and painted, is taken back in each image that was corrected, as one step of its
+                history. What only the networks found stays, as what was made by former classes, until it is
+                labelled anew.
+            by: who says so.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The record of what was taken back, for :meth:`undo_sheet`, which brings the class back, too.
+            Images that somebody else has open are in its ``left``, and the class stays if it was given to
+            regions there. ``None``: there is another class.
+
+        Raises:
+            InputError: there is no such class, it is the last one, or it cannot be written.
+        """
+        return drive(self.remove_class_steps(name, to, by=by), show=progress)
+
+    def removed_classes(self) -> Mapping[str, DecidedSheet]:
+        """Return by name of a class that was removed, and is there no more, the last record of that."""
+        names = {class_.value for class_ in self.vocabulary}
+        return {
+            class_.name: sheet
+            for sheet in self.decided_sheets()
+            if sheet.removed is not None and not sheet.undone
+            if (class_ := merged_classes.class_of(sheet.removed)).value not in names
+        }
 
     def merged_classes(self) -> Mapping[str, str]:
         """Return by name of a class that became another one the name of that which it is now."""

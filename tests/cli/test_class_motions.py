@@ -53,6 +53,28 @@ def test_classes_are_listed_renamed_merged_and_parted(
         assert project.vocabulary.values[project.vocabulary.index("crimson")] == 1
 
 
+def test_a_class_is_removed_and_brought_back(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classes(folder) == 0
+    before = capsys.readouterr().out
+    assert classes(folder, "--remove", "red", "--undecide") == 0
+    told = capsys.readouterr().out
+    assert "red " not in told
+    assert ", 2 decided" in told
+    assert classes(folder, "--bring-back", "RED", "--by", "Ann") == 0
+    assert capsys.readouterr().out == before
+    assert classes(folder, "--remove", "red", "--to", "blue") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(", 4 decided; with 'red'")
+    assert classes(folder, "--part", "red") == 0
+    assert capsys.readouterr().out == before
+    # One of which nothing was decided goes without a question.
+    assert classes(folder, "--remove", "green") == 0
+    assert "green" not in capsys.readouterr().out
+    assert classes(folder, "--bring-back", "green") == 0
+    assert capsys.readouterr().out == before
+
+
 def test_prompts_may_stay_as_they_are(folder: str) -> None:
     assert classes(folder, "--merge", "red", "blue", "--keep-prompts") == 0
     with Project.open(folder) as project:
@@ -67,6 +89,18 @@ def test_prompts_may_stay_as_they_are(folder: str) -> None:
         (("--rename", "red", "Blue"), "are the same; rename or remove one"),
         (("--rename", "red", "a", "--part", "b"), "--rename and --part are two changes"),
         (("--keep-prompts",), "--keep-prompts goes with --merge"),
+        (("--to", "blue"), "--to goes with --remove"),
+        (("--undecide",), "--undecide goes with --remove"),
+        (("--remove", "red", "--to", "blue", "--undecide"), "give one of them"),
+        (("--remove", "red", "--part", "red"), "--part and --remove are two changes"),
+        (("--remove", "whale"), "There is no class 'whale'"),
+        (("--remove", "red", "--to", "whale"), "There is no class 'whale'"),
+        (
+            ("--remove", "red"),
+            "2 regions on 1 image were decided as 'red'; say what becomes of that: --to CLASS gives it to "
+            "another class, --undecide takes it back.",
+        ),
+        (("--bring-back", "red"), "No class 'red' was removed"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(

@@ -6,8 +6,9 @@
     {"sheet": 3, "item": "street-1f2e", "state": "new", "by": "", "at": 1764450000.0, "regions": [...]}
     {"sheet": 3, "undone": 1764460999.0, "items": ["street-1f2e"]}
 
-The line of an item is written before its session is changed: whether it was is told by the session, where the
-step is called after the sheet (:func:`title_of`). Lines that are cut or damaged are passed over.
+The first line of one by which a class was removed from the set has it, too, as ``removed``. The line of
+an item is written before its session is changed: whether it was is told by the session, where the step is
+called after the sheet (:func:`title_of`). Lines that are cut or damaged are passed over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
+from napari_corrclip.project.merged_classes import GoneClass, kin
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
@@ -31,6 +34,7 @@ from napari_corrclip.wording.amounts import count
 NAME, LOCK = "sheets.jsonl", ".sheets.lock"
 _WAIT = 10.0
 """Seconds for which another process that writes a line is waited for."""
+_REMOVAL = re.compile(r"(Undo: )*Sheet \d+: class ")
 _STATES = ("", "assigned", "accepted", "ignored")
 
 
@@ -40,7 +44,7 @@ class DecidedRegion:
 
     Attributes:
         region: its id.
-        state: what was decided: ``assigned``, ``accepted`` or ``ignored``.
+        state: what was decided: ``assigned``, ``accepted`` or ``ignored``; empty: it was taken back.
         value: label value of the class that it shows by that; 0: none.
         former: what was decided before; empty: nothing.
         former_value: label value that it showed then.
@@ -87,6 +91,7 @@ class DecidedSheet:
         items: the images, in the order in which they were decided.
         left: what was not decided, and why, a sentence each.
         made: label value of the class that was made for it; ``None``: none was.
+        removed: the class that went with all that was decided as it; ``None``: none did.
         undone: whether it was taken back since.
     """
 
@@ -96,6 +101,7 @@ class DecidedSheet:
     items: tuple[DecidedItem, ...] = ()
     left: tuple[str, ...] = ()
     made: int | None = None
+    removed: GoneClass | None = None
     undone: bool = False
 
     @property
@@ -109,6 +115,17 @@ def title_of(number: int, regions: int) -> str:
     return f"{_beginning(number)}{count(regions, 'region')} decided"
 
 
+def removal_title(number: int, name: str, regions: int) -> str:
+    """Return what the step is called by which a session loses a class that went from the set."""
+    back = f", {count(regions, 'region')} undecided" if regions else ""
+    return f"{_beginning(number)}class {name!r} removed{back}"
+
+
+def is_removal(title: str) -> bool:
+    """Whether a session lost a class that went from the set by a step, or has it again by that."""
+    return _REMOVAL.match(title) is not None
+
+
 def is_of(title: str, number: int) -> bool:
     """Whether a step of a session's history is that of a sheet."""
     return title.startswith(_beginning(number))
@@ -118,21 +135,27 @@ def _beginning(number: int) -> str:
     return f"Sheet {number}: "
 
 
-def begin(folder: Path, by: str, made: int | None = None) -> DecidedSheet:
+def begin(
+    folder: Path, by: str, made: int | None = None, removed: GoneClass | None = None
+) -> DecidedSheet:
     """Return the record of a sheet that is about to be decided, with a number that none has.
 
     Args:
         folder: of the project.
         by: who decides.
         made: label value of the class that was made for it.
+        removed: the class that is about to go.
 
     Raises:
         InputError: it cannot be written.
     """
     with _alone(folder):
         last = max((sheet.number for sheet in read(folder)), default=0)
-        sheet = DecidedSheet(last + 1, by, now(), made=made)
-        _append(folder, {"sheet": sheet.number, "by": by, "at": sheet.at, "made": made})
+        sheet = DecidedSheet(last + 1, by, now(), made=made, removed=removed)
+        line: dict[str, object] = {"sheet": sheet.number, "by": by, "at": sheet.at, "made": made}
+        if removed is not None:
+            line["removed"] = removed._asdict()
+        _append(folder, line)
     return sheet
 
 
@@ -206,7 +229,10 @@ def _take(said: dict[str, Any], found: dict[int, DecidedSheet], back: dict[int, 
     number = _whole(said["sheet"])
     if "made" in said:
         made = None if said["made"] is None else _whole(said["made"])
-        found[number] = DecidedSheet(number, str(said["by"]), float(said["at"]), made=made)
+        removed = _gone(said["removed"]) if "removed" in said else None
+        found[number] = DecidedSheet(
+            number, str(said["by"]), float(said["at"]), made=made, removed=removed
+        )
     elif "undone" in said:
         back.setdefault(number, set()).update(map(str, said["items"]))
     else:
@@ -231,6 +257,12 @@ def _take(said: dict[str, Any], found: dict[int, DecidedSheet], back: dict[int, 
         )
         sheet = found[number]
         found[number] = replace(sheet, items=(*sheet.items, item))
+
+
+def _gone(said: dict[str, Any]) -> GoneClass:
+    gone = GoneClass(_whole(said["place"]), dict(said["class_"]))
+    kin(gone)
+    return gone
 
 
 def _whole(value: object) -> int:

@@ -148,7 +148,15 @@ def _decide(
         fit, why = _fitting(session, wanted)
         if not fit:
             return None, why
-        item = _described(index, record, session, fit)
+        said = {
+            each.region: (
+                ("accepted", session.region(each.region).predicted)
+                if each.value is None
+                else _verdict(each.value)
+            )
+            for each in fit
+        }
+        item = described(index, record, session, said)
         taught = contextlib.nullcontext() if is_open else teaching(lesson, session, record)
         with taught:
             note_item(index.folder, number, item)
@@ -213,27 +221,29 @@ def _verdict(value: int) -> tuple[str, int]:
     return ("ignored" if value == LEFT_OUT else "assigned", value)
 
 
-def _described(
-    index: Index, record: ItemRecord, session: Session, fit: list[_Wanted]
+def described(
+    index: Index, record: ItemRecord, session: Session, said: Mapping[int, tuple[str, int]]
 ) -> DecidedItem:
-    """Return what is about to be decided, and what was before."""
+    """Return what is about to be decided, and what was before.
+
+    Args:
+        index: of the project.
+        record: the item.
+        session: of it.
+        said: what is decided of regions, and the label value that they show by it.
+    """
     known = {
-        each.region: each
-        for each in read_regions(index, [(record.id, wanted.region) for wanted in fit])
+        each.region: each for each in read_regions(index, [(record.id, region) for region in said])
     }
     regions = []
-    for wanted in fit:
-        row, before = session.region(wanted.region), known.get(wanted.region)
-        state, value = (
-            ("accepted", row.predicted) if wanted.value is None else _verdict(wanted.value)
-        )
+    for region, (state, value) in said.items():
+        row, before = session.region(region), known.get(region)
         former = "" if row.verdict is None else row.verdict.kind
-        same = (
-            before is not None and before.state == former
-        )  # else the index has not heard of it yet
+        # Else the index has not heard of it yet.
+        same = before is not None and before.state == former
         regions.append(
             DecidedRegion(
-                wanted.region,
+                region,
                 state,
                 value,
                 former,
@@ -279,6 +289,8 @@ def teaching(
         yield
         return
     yield
+    if not learning.fits:  # a class went or came
+        learning = lesson.learn(session, record, learning)
     if shows and lesson.switch == "on" and record.state is not ItemState.VERIFIED:
         found = learning.look_out()
         if found.learnt or session.state.evidence.taught is not None:

@@ -6,25 +6,32 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.change import Step, Swap
+from napari_corrclip.annotation.change import Change, Step, Swap
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.following import is_motion
+from napari_corrclip.project.following import is_motion, with_classes
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.merged_classes import GoneClass, check_free, class_of, put_back
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import reviewed, write_outcome
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
     DecidedSheet,
     is_of,
+    is_removal,
     note_undone,
     read,
 )
 from napari_corrclip.project.sheet.deciding import teaching
-from napari_corrclip.project.words import Names
+from napari_corrclip.project.words import Names, current
+from napari_corrclip.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ def undo_steps(
     if kept is None or kept.undone:
         what = "is none of this project" if kept is None else "was taken back already"
         raise InputError(f"Sheet {sheet.number} {what}; look at what decided_sheets lists.")
+    if kept.removed is not None:
+        _bring_back(index, lesson, kept.removed)
     done: list[DecidedItem] = []
     left: list[str] = []
     items = [item for item in kept.items if only is None or item.name in only]
@@ -72,6 +81,28 @@ def undo_steps(
         note_undone(index.folder, kept.number, [item.name for item in done])
     regions = sum(len(item.regions) for item in done)
     return UndoneSheet(tuple(item.name for item in done), regions, tuple(left))
+
+
+def _bring_back(index: Index, lesson: ProjectLesson, gone: GoneClass) -> None:
+    """Let a class that was removed be one of the set again, unless it is.
+
+    Raises:
+        InputError: it became another one since, or another one has its name.
+    """
+    class_ = class_of(gone)
+    with index.transaction():
+        words = current(index)
+        if class_.value in words.values:
+            return
+        heir = index.survivors().get(class_.value)
+        if heir is not None:
+            raise InputError(
+                f"{class_.name!r} came back and became {Names(index).last(heir)!r} since; part it first."
+            )
+        check_free(words, class_)
+        index.choose(put_back(index, words, gone), index.recipe)
+    write_choices(index)
+    lesson.merge(index.vocabulary.values, {})
 
 
 def _undo(
@@ -95,7 +126,7 @@ def _undo(
         step = _step(session, item, number)
         taught = teaching(lesson, session, record, shows=False)
         with contextlib.nullcontext() if is_open else taught:
-            alone = _take_back(session, step, Names(index).survivors)
+            alone = _take_back(session, step, index.vocabulary, Names(index).survivors)
         undecided = not session.state.verdicts and not (session.pins >= 0).any()
     if is_open:  # whoever has it open tells the index
         return
@@ -118,12 +149,15 @@ def _undo(
             write_outcome(index, record.name)
 
 
-def _take_back(session: Session, step: Step, survivors: Mapping[int, int]) -> bool:
+def _take_back(
+    session: Session, step: Step, ours: Vocabulary, survivors: Mapping[int, int]
+) -> bool:
     """Take back a step, and what a lesson said after it, by an undo; or that step alone, by one more step.
 
     Args:
         session: that has made the step.
         step: of its history.
+        ours: the set's classes.
         survivors: of classes of the set that became others, the label values of these.
 
     Returns:
@@ -136,16 +170,28 @@ def _take_back(session: Session, step: Step, survivors: Mapping[int, int]) -> bo
         for _ in range(len(done) - at):
             session.undo()
     else:
-        session.repeat(_inverse(session, at, survivors))
+        session.repeat(_inverse(session, at, ours, survivors))
     return alone
 
 
-def _inverse(session: Session, at: int, survivors: Mapping[int, int]) -> Step:
+def _inverse(session: Session, at: int, ours: Vocabulary, survivors: Mapping[int, int]) -> Step:
     """Return the step that takes one back after which classes were merged, or merged classes parted.
 
-    What was said before it is said of the class that it is now.
+    What was said before it is said of the class that it is now. A class that went by it is there again,
+    beside those that came since.
+
+    Raises:
+        InputError: another class of the session has its name.
     """
-    inverse, values = session.history.done[at].inverse(), session.vocabulary.values
+    inverse = session.history.done[at].inverse()
+    back = {
+        value
+        for change in inverse.changes
+        if change.vocabulary is not None
+        for value in change.vocabulary.new.values
+        if value not in change.vocabulary.old.values
+    }
+    values = {*session.vocabulary.values, *back}
 
     def now(verdict: Verdict | None) -> Verdict | None:
         if verdict is None or not verdict.value:
@@ -155,7 +201,7 @@ def _inverse(session: Session, at: int, survivors: Mapping[int, int]) -> Step:
 
     changes = tuple(
         replace(
-            change,
+            change if change.vocabulary is None else _with_classes_back(session, change, ours),
             verdicts={
                 region: Swap(session.state.verdicts.get(region), now(swap.new))
                 for region, swap in change.verdicts.items()
@@ -164,6 +210,43 @@ def _inverse(session: Session, at: int, survivors: Mapping[int, int]) -> Step:
         for change in inverse.changes
     )
     return replace(inverse, changes=changes)
+
+
+def _with_classes_back(session: Session, change: Change, ours: Vocabulary) -> Change:
+    """Return the change by which classes are there again, made of a session as it is now.
+
+    Args:
+        session: as it is.
+        change: by which they would have come back at once.
+        ours: the set's classes, of which they are.
+
+    Raises:
+        InputError: another class of the session has the name of one.
+    """
+    assert change.vocabulary is not None  # that is asked first
+    former, evidence = change.vocabulary.new, session.state.evidence
+    back = [value for value in former.values if value not in change.vocabulary.old.values]
+    words = session.vocabulary
+    missing = [value for value in back if value not in words.values]
+    known = with_classes(words, ours, missing)
+    if known is None:
+        names = ", ".join(repr(former.by_value(value).name) for value in missing)
+        raise InputError(f"another class is called {names} here; give it another name first.")
+    now = evidence.probabilities
+    found = np.zeros((len(now), len(known)), np.float32)
+    for column, value in enumerate(known.values):
+        if value in words.values:
+            found[:, column] = now[:, words.values.index(value)]
+        kept = change.probabilities
+        if value in back and kept is not None and len(kept.new) == len(now):
+            found[:, column] = kept.new[:, former.values.index(value)]
+    taught = evidence.taught
+    return replace(
+        change,
+        vocabulary=Swap(words, known) if missing else None,
+        probabilities=Swap(now, found),
+        taught=None if taught is None else Swap[Taught | None](taught, None),
+    )
 
 
 def _step(session: Session, item: DecidedItem, number: int) -> Step:
@@ -186,8 +269,11 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
             or all(change.vocabulary is not None and not change.patches for change in later.changes)
         ):
             continue
+        # A class that went, or came back, touches nothing that another one shows.
+        others = is_removal(later.title)
         if any(
-            change.patches or change.votings or change.predicts or regions & change.verdicts.keys()
+            regions & change.verdicts.keys()
+            or (not others and (change.patches or change.votings or change.predicts))
             for change in later.changes
         ):
             raise InputError(
