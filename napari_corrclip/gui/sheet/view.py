@@ -135,7 +135,8 @@ class CellsView(QListView):
         self.setAccessibleName("Regions of the sheet")
         self.setAccessibleDescription(
             "A small picture each: arrow keys go about, Space marks a wrong one, Ctrl+A all, a digit or "
-            "letter gives the marked ones a class, Enter the chosen one, A accepts the rest, PageDown goes on"
+            "letter gives the marked ones a class, Enter the chosen one, A accepts the rest, PageDown goes "
+            "on; of conflicts [ and ] take what the first, and the second, has said"
         )
         self.setModel(model)
         self.setItemDelegate(CellDelegate(picture, self))

@@ -17,6 +17,8 @@ from napari_corrclip.storage.text_files import load_json, read_text
 
 FILE: Final = "conflicts.json"
 FORMAT: Final = "napari-corrclip conflicts 1"
+_LARGEST: Final = 1 << 30
+"""Bytes of the largest file that is read; a conflict takes some 300."""
 Prefer = Literal["none", "A", "B", "newest"]
 """Whose decision comes through: nobody's, the first's, the second's, the one that was made last."""
 NAMELESS = ("the first", "the second")
@@ -101,7 +103,7 @@ def read_conflicts(folder: Path) -> tuple[Conflict, ...]:
     if not (folder / FILE).exists():
         return ()
     where = f"The conflicts {str(folder / FILE)!r}"
-    document = load_json(read_text(folder / FILE, "conflicts"), where)
+    document = load_json(read_text(folder / FILE, "conflicts", limit=_LARGEST), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{where} are not of this version; install the newest napari-corrclip.")
     listed = document.get("conflicts")

@@ -13,6 +13,8 @@ from napari_corrclip.storage.text_files import load_json, read_text
 
 FILE: Final = "second-look.json"
 FORMAT: Final = "napari-corrclip second look 1"
+_LARGEST: Final = 1 << 30
+"""Bytes of the largest file that is read; an image takes some 40, a region 10."""
 Kind = Literal["images", "regions"]
 KINDS: Final = ("images", "regions")
 
@@ -79,7 +81,7 @@ def read_drawn(folder: Path) -> Drawn | None:
     if not (folder / FILE).exists():
         return None
     where = f"The record {str(folder / FILE)!r} of a sample"
-    document = load_json(read_text(folder / FILE, "sample"), where)
+    document = load_json(read_text(folder / FILE, "sample", limit=_LARGEST), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{where} is not of this version; install the newest napari-corrclip.")
     kind, source, images, regions = (

@@ -86,7 +86,13 @@ class _Values:
                 self._by_name[grammar.key(name)] = value
         for class_ in index.vocabulary:
             self._by_name[grammar.key(class_.name)] = class_.value
+        self._asked: dict[str, int | None] = {
+            "": 0
+        }  # there may be many conflicts, and are few classes
 
     def of(self, decision: Decision) -> int | None:
         """Return the value of a decision; 0: left out; ``None``: there is no such class any more."""
-        return self._by_name.get(grammar.key(decision.class_)) if decision.class_ else 0
+        name = decision.class_
+        if name not in self._asked:
+            self._asked[name] = self._by_name.get(grammar.key(name))
+        return self._asked[name]

@@ -95,6 +95,24 @@ def test_a_part_of_a_level_lies_over_the_image(axes: int) -> None:
         np.testing.assert_allclose(over.data_to_world((row, column)), expected)
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_stands_for_several_pixels_lies_over_them(level: int) -> None:
+    image = Image(
+        [np.zeros((60, 90)), np.zeros((15, 22))],
+        multiscale=True,
+        scale=(0.5, 2),
+        translate=(3, 4),
+        rotate=30,
+    )
+    every, third = (
+        Labels(np.zeros((5, 7), int), **place(image, level=level, step=step)) for step in (1, 3)
+    )
+    for row, column in ((-0.5, -0.5), (0.0, 0.0), (4.5, 6.5)):
+        # The square of three by three, whose corner is that of its first pixel.
+        fine = ((row + 0.5) * 3 - 0.5, (column + 0.5) * 3 - 0.5)
+        np.testing.assert_allclose(third.data_to_world((row, column)), every.data_to_world(fine))
+
+
 def test_units_and_labels_of_axes_are_kept() -> None:
     image = Image(
         np.zeros((3, 8, 8)), units=("s", "um", "um"), axis_labels=("t", "y", "x"), scale=(1, 2, 2)

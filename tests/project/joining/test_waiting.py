@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_corrclip.project.joining.conflicts import write_conflicts
 from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
@@ -136,3 +137,13 @@ def test_a_project_that_was_never_merged_has_no_such_sheet(two: Two) -> None:
     with Project.open(two[0], read_only=True) as project:
         sheet, found = listed(project)
         assert (len(sheet), found, project.open_conflicts()) == (0, [], [])
+
+
+def test_a_list_of_more_than_4_mib_is_read(merged: Path) -> None:
+    with Project.open(merged, read_only=True) as project:
+        one = project.conflicts[0]
+    write_conflicts(merged, [replace(one, item="é" * 2000, region=at) for at in range(1200)])
+    assert (merged / "conflicts.json").stat().st_size > 4 << 20
+    with Project.open(merged, read_only=True) as project:
+        assert len(project.conflicts) == 1200
+        assert project.open_conflicts() == []  # no such item
