@@ -1,7 +1,7 @@
-"""Random work of two people on a set: sessions, sheets, classes in motion, a copy that is joined again.
+"""Random work of two people on a set: sessions, sheets, classes in motion, copies compared and joined.
 
-After every step the index, its figures and its sheets are held to the slow model, and so is each session that
-is opened or exported. Who decided, and what the lesson was taught, have tests of their own.
+After every step the index, its figures and its sheets are held to the slow model, and so are each session
+that is opened, all exports, the lesson's rows, κ and what is joined, whenever they are asked for.
 """
 
 from __future__ import annotations
@@ -191,7 +191,11 @@ class Machine(RuleBasedStateMachine):
         seen = {row.id: row.predicted for row in map(session.region, regions)}
         now = {region: (each.kind, each.value) for region, each in session.state.verdicts.items()}
         if kind == "assigned":
-            value = data.draw(st.sampled_from(list(session.vocabulary.values)))
+            # A class that has gone from the set is told to who has it here still, and is theirs to remove.
+            theirs = [
+                value for value in session.vocabulary.values if self.model.now(value) in self.values
+            ]
+            value = data.draw(st.sampled_from(theirs))
             session.assign(regions, value)
             said |= {
                 region: self.model.say(kind, value, self.by)
@@ -394,6 +398,24 @@ class Machine(RuleBasedStateMachine):
             found = read_item(index, item, index.vocabulary, Names(index))
             np.testing.assert_array_equal(np.asarray(found.labels), self.model.labels(item.name))
 
+    def learnt(self, _: st.DataObject) -> None:
+        """Hold what the lesson was taught to what is said: each region once, of the class that it is now."""
+        names = {item.name for item in self.project}
+        taught = Counter[tuple[str, int, int]]()
+        for store in self.project.lesson.stores():
+            for sitting in store.sittings():
+                assert sitting.image in names
+                for region, value in zip(sitting.looks.ids, sitting.looks.values, strict=True):
+                    taught[sitting.image, int(region), self.model.now(int(value))] += 1
+        expected = {
+            (name, region, self.model.now(said.value))
+            for name, image in self.model.images.items()
+            for region, said in image.told.items()
+            if said.kind != "ignored"
+        }
+        same(set(taught), expected)
+        assert set(taught.values()) <= {1}, taught
+
     def join(self, data: st.DataObject) -> None:
         """Let a third person decide in a copy, compare both, and join them."""
         model, place = self.model, self.place / f"copy-{sum(ran.values())}"
@@ -465,9 +487,9 @@ class Machine(RuleBasedStateMachine):
         index, model = self.project._index, self.model
         names = {item.id: item.name for item in self.project}
         rows = {
-            (names[item], region, value, state)
-            for item, region, value, state in index.rows(
-                "SELECT item, id, value, state FROM shown_regions"
+            (names[item], region, value, state, by)
+            for item, region, value, state, by in index.rows(
+                "SELECT item, id, value, state, by FROM shown_regions"
             )
         }
         if self.lags:
@@ -495,7 +517,7 @@ class Machine(RuleBasedStateMachine):
         found = {(names[item], region) for item, region in sheet.between(0, len(sheet))}
         assert found == {
             (name, region)
-            for name, region, shown, state in self.model.rows()
+            for name, region, shown, state, _ in self.model.rows()
             if shown == value and not state
         }
 
@@ -515,6 +537,7 @@ ACTS: dict[str, tuple[int, Callable[[Machine], bool]]] = {
     "take_back": (2, lambda it: bool(it.model.sheets)),
     "reopen": (1, lambda it: it.session is None),
     "export": (1, lambda it: it.session is None),
+    "learnt": (2, lambda it: it.session is None),
     "join": (1, lambda it: it.session is None),
 }
 """What may be done, how often beside the others, and when it can be."""

@@ -138,21 +138,21 @@ class Model:
             found[regions == region] = self.shown(name, region)
         return found
 
-    def rows(self) -> set[tuple[str, int, int, str]]:
-        """Item, region, label value and decision, of all regions, as the index is to have them."""
+    def rows(self) -> set[tuple[str, int, int, str, str]]:
+        """Item, region, label value, decision, and by whom, of all regions, as the index is to have them."""
         found = set()
         for name, image in self.images.items():
             for region in image.found:
                 said = image.told.get(region)
                 value = self.shown(name, region, told=True)
-                found.add((name, region, value, said.kind if said else ""))
+                found.add((name, region, value, *((said.kind, said.by) if said else ("", ""))))
         return found
 
     def figures(self) -> dict[int, tuple[int, int, int, int]]:
         """Pixels, images, regions and decided regions of each class that has any."""
         area, regions, decided = Counter[int](), Counter[int](), Counter[int]()
         images: dict[int, set[str]] = {}
-        for name, region, value, state in self.rows():
+        for name, region, value, state, _ in self.rows():
             area[value] += self.images[name].area(region)
             regions[value] += 1
             decided[value] += bool(state)

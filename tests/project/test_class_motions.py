@@ -1,24 +1,35 @@
-"""Some hundred steps of two people's work on a set, each as the slow model has it."""
+"""Thousands of steps of people's work on a set, each as the slow model has it."""
 
 from __future__ import annotations
 
-from hypothesis import Phase
+import pytest
+from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.project.set_machine import Machine
+from tests.forms import short
+from tests.project import set_machine
+
+STEPS = 500
+"""Of a seed, at least."""
 
 
-def test_whatever_is_done_index_sheets_sessions_and_exports_are_the_model() -> None:
+@pytest.mark.parametrize("number", short(*range(4), rest=range(4, 40)))
+def test_whatever_is_done_index_sheets_sessions_exports_and_joins_are_the_model(
+    number: int,
+) -> None:
+    machine = seed(number)(type("Machine", (set_machine.Machine,), {}))
+    set_machine.ran.clear()
     run_state_machine_as_test(
-        Machine,
+        machine,
         settings=hypothesis_settings(
-            max_examples=5,
-            stateful_step_count=50,
+            max_examples=10,
+            stateful_step_count=60,
             deadline=None,
-            derandomize=True,
             database=None,
             phases=[Phase.generate],
             report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
         ),
     )
+    assert set_machine.ran.total() >= STEPS
