@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -35,11 +35,27 @@ class Verdict:
         value: the label value that the region has by it; 0 where ignored.
         looked: whether the person saw this very region, and not a whole group of them at once; what
             was accepted unseen says nothing about its neighbours.
+        given: the label value that the person gave, where that class became another one of a set since; 0:
+            it is ``value`` still.
     """
 
     kind: Kind
     value: int
     looked: bool = True
+    given: int = 0
+
+    @property
+    def said(self) -> int:
+        """The label value that the person gave, whatever that class became."""
+        return self.given or self.value
+
+    def agrees(self, other: Verdict) -> bool:
+        """Whether another decision says the same; of a class that others became it agrees with those, too."""
+        return replace(self, given=0) == replace(other, given=0)
+
+    def become(self, value: int) -> Verdict:
+        """Return the same decision, of which the class that was given is another one now, or itself again."""
+        return replace(self, value=value, given=0 if value == self.said else self.said)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -763,6 +763,7 @@ class Session:
         *,
         vocabulary: Vocabulary | None = None,
         title: str | None = None,
+        of_set: bool = False,
     ) -> Edited:
         """Make a class another one, as one step: its regions, decided or not, are the other's.
 
@@ -773,6 +774,8 @@ class Session:
             into: the one that takes its place.
             vocabulary: the classes from then on, which may have other words; ``None``: those that are left.
             title: of the step; ``None``: what is done.
+            of_set: whether they became one in a whole set of images: each decision keeps which class it gave,
+                and :meth:`route_classes` finds it again.
 
         Raises:
             InputError: there is no such class, or both are the same.
@@ -786,13 +789,13 @@ class Session:
             if words is None:
                 words = self.vocabulary.remove(self.vocabulary.by_value(value).name)
             said = title or class_merging.merging_title(self.state, value, heir)
-            return self.timeline.do(class_merging.merge_class(self.state, value, heir, words, said))
+            plan = class_merging.merge_class(self.state, value, heir, words, said, of_set=of_set)
+            return self.timeline.do(plan)
 
     def route_classes(
         self,
         mergings: Sequence[class_merging.Merging],
         vocabulary: Vocabulary,
-        verdicts: Mapping[int, int],
         now: Mapping[int, int],
         title: str,
     ) -> Edited:
@@ -803,13 +806,12 @@ class Session:
         Args:
             mergings: by which the classes went, the last one first.
             vocabulary: the classes from now on.
-            verdicts: label values by region, of the regions whose class was decided.
             now: label values that are others.
             title: of the step.
         """
         with self.locked():
             return self.timeline.do(
-                class_merging.route_classes(self.state, mergings, vocabulary, verdicts, now, title)
+                class_merging.route_classes(self.state, mergings, vocabulary, now, title)
             )
 
     @property

@@ -121,7 +121,8 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
             say(line)
         notes += set_notes(dataset, len(images), options.preset)
         for note in notes:
-            say(f"Note: {note}")
+            if note != dataset.remark:  # which was among the lines
+                say(f"Note: {note}")
     kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
     recipes = {
         kind: Recipe(

@@ -379,6 +379,9 @@ def effort(
         ),
     ] = "test",
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw nothing.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let it take the place of a study in DIR.")
+    ] = False,
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
@@ -408,6 +411,7 @@ def effort(
                     device=device,
                     variants=variants,
                     plots=not no_plots,
+                    replace=replace,
                 )
             )
             return
@@ -425,6 +429,7 @@ def effort(
                 device=device,
                 variants=variants,
                 plots=not no_plots,
+                replace=replace,
             )
         )
 

@@ -39,6 +39,7 @@ class Options:
         device: where the demo's networks run.
         variants: whether other orders are tried too.
         plots: whether plots are drawn.
+        replace: whether a study in the folder may be replaced.
     """
 
     data: str
@@ -51,6 +52,7 @@ class Options:
     device: str
     variants: bool
     plots: bool
+    replace: bool = False
 
 
 def measure(options: Options) -> None:
@@ -64,7 +66,7 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.effort.reporting.report import Report, goal_tables
     from napari_corrclip.evaluation.effort.simulation.arms import JUDGED, VARIANTS, standard_arms
     from napari_corrclip.evaluation.effort.study import study_steps
-    from napari_corrclip.evaluation.writing import check_foreign
+    from napari_corrclip.evaluation.writing import check_finished
     from napari_corrclip.results.segmentation import package_versions
 
     if options.images is not None and options.images < 1:
@@ -74,7 +76,7 @@ def measure(options: Options) -> None:
 
         check_matplotlib()
     check_folder(options.output)
-    check_foreign(options.output, output.RECORD)
+    check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     # The variants have it, refreshed every 5 looks.
     arms: Sequence[Arm] = (
         *standard_arms(tuple(name for name in ORDERS if name != "expected-error")),
@@ -82,10 +84,7 @@ def measure(options: Options) -> None:
     )
     studies = []
     for cases in _sets(options):
-        say(
-            f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
-            f"{100 * cases.accuracy:.1f} % of the pixels"
-        )
+        say(cases.summary)
         studies.append(drive(study_steps(cases, arms)))
     report = Report(
         studies=tuple(studies),

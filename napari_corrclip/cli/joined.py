@@ -16,6 +16,7 @@ from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.agreement import output as files
 from napari_corrclip.evaluation.agreement import report
+from napari_corrclip.evaluation.plotting import has_matplotlib
 from napari_corrclip.progress import drive
 from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.joining.conflicts import FILE as CONFLICTS
@@ -57,7 +58,13 @@ def compare(
         say_some([f"Passed over: {line}" for line in found.passed_over])
         tell(*report.console_lines(found, told))
         if output is not None:
-            drive(files.write_steps(output, found, one, other, told, decided=decided))
+            plots = has_matplotlib()
+            if not plots:
+                say(
+                    "The confusion is not drawn, for matplotlib is not installed; run pip install "
+                    "'napari-corrclip[effort]'."
+                )
+            drive(files.write_steps(output, found, one, other, told, decided=decided, plots=plots))
             tell(f"{output}{os.sep}")
     if found.passed_over:
         raise typer.Exit(UNUSABLE)

@@ -44,12 +44,15 @@ def robustness(
             "--output", "-o", parser=Path, metavar="DIR", help="Gets tables, JSON and a plot."
         ),
     ] = Path("corrclip-robustness"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let it take the place of a finished study in DIR.")
+    ] = False,
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
     """Measure the demo's networks under noise, blur, JPEG and low contrast, and what helps against each."""
     with guarded(debug):
-        measure(scenes, validation, damage or (), remedy or (), output, device)
+        measure(scenes, validation, damage or (), remedy or (), output, device, replace=replace)
 
 
 def measure(
@@ -59,6 +62,8 @@ def measure(
     remedies: Sequence[str],
     output: Path,
     device: str,
+    *,
+    replace: bool,
 ) -> None:
     """Run the study, print its tables and write its files.
 
@@ -72,7 +77,7 @@ def measure(
     from napari_corrclip.evaluation.robustness import report
     from napari_corrclip.evaluation.writing import (
         binary,
-        check_foreign,
+        check_finished,
         text,
         write_together,
     )
@@ -81,7 +86,9 @@ def measure(
         if number < 1:
             raise InputError(f"{option} {number} cannot be measured; ask for at least one.")
     check_folder(output)
-    check_foreign(output, report.RECORD)
+    check_finished(
+        output, report.RECORD, "a finished study", replace=replace, describe=lambda its: its["date"]
+    )
 
     from napari_corrclip.engine.recipe import Recipe
     from napari_corrclip.evaluation.robustness.study import figures_of, robustness_steps

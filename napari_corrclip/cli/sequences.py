@@ -35,6 +35,7 @@ class Options:
         device: where the demo's networks run.
         variants: whether shuffled features, wrong verdicts and tools are tried too.
         plots: whether plots are drawn.
+        replace: whether a study in the folder may be replaced.
     """
 
     data: str
@@ -50,6 +51,7 @@ class Options:
     device: str
     variants: bool
     plots: bool
+    replace: bool = False
 
 
 def measure(options: Options) -> None:
@@ -63,7 +65,7 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.effort.sequence.report import SequenceReport, goals_table
     from napari_corrclip.evaluation.effort.sequence.study import sequence_steps
     from napari_corrclip.evaluation.effort.sequence.ways import STANDARD, VARIANTS
-    from napari_corrclip.evaluation.writing import check_foreign
+    from napari_corrclip.evaluation.writing import check_finished
     from napari_corrclip.results.segmentation import package_versions
 
     names = check(options)
@@ -72,14 +74,11 @@ def measure(options: Options) -> None:
 
         check_matplotlib()
     check_folder(options.output)
-    check_foreign(options.output, output.RECORD)
+    check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []
     for cases in read_sets(options, names):
-        say(
-            f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
-            f"{100 * cases.accuracy:.1f} % of the pixels"
-        )
+        say(cases.summary)
         steps = sequence_steps(cases, ways, orders=options.orders, length=LENGTH, seed=options.seed)
         studies.append(drive(steps))
         # What is there already is not lost if the rest is cancelled.

@@ -20,19 +20,16 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.effort.sheets.report import SheetReport, goals_table
     from napari_corrclip.evaluation.effort.sheets.study import sheets_steps
     from napari_corrclip.evaluation.effort.sheets.ways import STANDARD, VARIANTS
-    from napari_corrclip.evaluation.writing import check_foreign
+    from napari_corrclip.evaluation.writing import check_finished
     from napari_corrclip.results.segmentation import package_versions
 
     names = check(options)
     check_folder(options.output)
-    check_foreign(options.output, output.RECORD)
+    check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []
     for cases in read_sets(options, names):
-        say(
-            f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
-            f"{100 * cases.accuracy:.1f} % of the pixels"
-        )
+        say(cases.summary)
         studies.append(drive(sheets_steps(cases, ways, halves=options.orders, seed=options.seed)))
         # What is there already is not lost if the rest is cancelled.
         report = SheetReport(tuple(studies), ways, options.half, package_versions())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.folders import Writer, recover_folder, write_folder
@@ -27,6 +30,35 @@ def check_foreign(folder: Path, record: str) -> None:
             f"{str(foreign[0])!r} is there and might be replaced, without the {record} that says it is "
             "of this program; move it away or give another -o."
         )
+
+
+def check_finished(
+    folder: Path,
+    record: str,
+    what: str,
+    *,
+    replace: bool,
+    describe: Callable[[Mapping[str, Any]], str] = lambda _: "",
+) -> None:
+    """Raise InputError where ``folder`` has a finished study, or files of its names that none has made.
+
+    Args:
+        folder: that gets the results.
+        record: as for :func:`check_foreign`; JSON.
+        what: noun of the study, with its article.
+        replace: whether a finished one may be replaced.
+        describe: tells of the record's document which one it is.
+    """
+    check_foreign(folder, record)
+    if replace or not (folder / record).exists():
+        return
+    which = ""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if told := describe(json.loads((folder / record).read_bytes())):
+            which = f" ({told})"
+    raise InputError(
+        f"{str(folder)!r} has {what}{which}; give another -o, or --replace to measure it anew."
+    )
 
 
 def write_together(

@@ -33,6 +33,7 @@ from napari_corrclip.annotation.change import Step
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.classes.motions import Motions
+from napari_corrclip.gui.comparing.window import CompareWindow
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
 from napari_corrclip.gui.fold import Fold
@@ -170,6 +171,10 @@ class CorrClipDock(Docked):
         self.projects.panel.sheet.connect(self._show_sheet)
         self.motions = Motions(self.projects.review, self.say)
         self.words.of_set = self.motions
+        self.projects.panel.conflicts.connect(lambda: self._show_sheet(conflicts=True))
+        self.compare = CompareWindow(viewer, self.image, self, self.projects.review, self.say)
+        self.compare.opened.connect(self.projects.open_item)
+        self.projects.panel.compare.connect(self._compare)
         self.export.project = lambda: self.projects.review.project
         self.export.item = lambda: self.projects.review.shown_whole
         self.export.keep = self._keep_set
@@ -353,11 +358,16 @@ class CorrClipDock(Docked):
             self.workspace.write_again()
         self.projects.review.keep()
 
-    def _show_sheet(self) -> None:
+    def _show_sheet(self, *, conflicts: bool = False) -> None:
         project = self.projects.review.project
         if project is not None:
             self.projects.review.keep()
-            self.sheet.open(project)
+            self.sheet.open(project, conflicts=conflicts)
+
+    def _compare(self) -> None:
+        project = self.projects.review.project
+        if project is not None:
+            self.compare.ask(project)
 
     def _project_opened(self, project: Project | None) -> None:
         """Show the classes and the recipe of a project, and its page."""
@@ -509,6 +519,7 @@ class CorrClipDock(Docked):
         self.display.close()
         self.sheet.close()
         self.motions.let_go()
+        self.compare.close()
         self.projects.close()
         for kept in self._given_up:
             self.workspace.release(kept)
@@ -544,6 +555,7 @@ class CorrClipDock(Docked):
         self.controller.close()
         self.sheet.let_go()
         self.motions.let_go()
+        self.compare.let_go()
         self.projects.let_go()
         self.model.device.close_jobs()
         self.bar.end_activity()

@@ -1,7 +1,7 @@
 """The way of a set's merged classes into the sessions of its images: each is a step there, and so is its end.
 
 A session takes what was merged or parted since it was opened last. What somebody decided is of the class that
-it was given, whatever that became and is now (:func:`said_by`).
+was given (:attr:`~napari_corrclip.annotation.region.Verdict.said`), whatever that became and is now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import replace
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.class_merging import Merging
-from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
@@ -42,34 +41,6 @@ def is_motion(step: Step) -> bool:
     """
     title = step.title.removeprefix("Undo: ")
     return title.startswith(("'", '"')) and title.endswith((_WHOLE_SET, _AGAIN, _ALL_AGAIN))
-
-
-def said_by(done: Sequence[Step]) -> dict[int, Verdict | None]:
-    """Return the verdicts as they were given, of the classes that there were then, by region.
-
-    What takes a step back leads to what was said before that.
-
-    Args:
-        done: steps of a session's history, from the first one on.
-    """
-    said = dict[int, Verdict | None]()
-    before = list[tuple[str, dict[int, Verdict | None]]]()
-    for step in done:
-        if is_motion(step):
-            continue
-        verdicts = {
-            region: swap.new for change in step.changes for region, swap in change.verdicts.items()
-        }
-        former = {region: said.get(region) for region in verdicts}
-        undone = step.title.removeprefix("Undo: ")
-        at = next((at for at in reversed(range(len(before))) if before[at][0] == undone), None)
-        if undone != step.title and at is not None:
-            known = before.pop(at)[1]
-            verdicts |= {region: known[region] for region in verdicts if region in known}
-        else:
-            before.append((step.title, former))
-        said |= verdicts
-    return said
 
 
 def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[int, int]:
@@ -115,6 +86,7 @@ def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[i
             heir,
             vocabulary=words,
             title=_merging_title(class_of(merged).name, names.last(merged.heir)),
+            of_set=True,
         )
         moved[merged.value] = heir
     return moved
@@ -122,33 +94,28 @@ def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[i
 
 def _follow_back(session: Session, ours: Vocabulary, names: Names) -> dict[int, int]:
     """Let what a session took for merged be of the classes that it is now; return the values that moved."""
-    done = session.history.done
-    mergings = _mergings(done)
-    if not mergings:
+    mergings, words = _mergings(session.history.done), session.vocabulary
+    verdicts = session.state.verdicts.values()
+    gone = {merging.value for merging in mergings} | {each.given for each in verdicts if each.given}
+    if not gone:
         return {}
-    words = session.vocabulary
     now = _routes(names, words)
-    became = {now.get(merging.value, merging.value) for merging in mergings}
+    became = {now.get(value, value) for value in gone}
     back = [value for value in ours.values if value in became and value not in words.values]
     known = with_classes(words, ours, back)
     if known is None:
         return {}
     now = {value: other for value, other in now.items() if other in known.values}
-    verdicts = {
-        region: value
-        for region, said in said_by(done).items()
-        if said is not None and (value := now.get(said.value, said.value)) in known.values
-    }
     moved = {
-        verdicts[region]: verdict.value
-        for region, verdict in session.state.verdicts.items()
-        if verdict.value and verdict.value != verdicts.get(region, verdict.value)
+        value: verdict.value
+        for verdict in verdicts
+        if verdict.value != (value := now.get(verdict.said, verdict.said)) and value in known.values
     }
     if back:
         title = _parting_title([known.by_value(value).name for value in back])
     else:  # of one class, and now of another one, and both were there
         title = _merging_title(*(names.last(value) for value in next(iter(moved.items()), (0, 0))))
-    made = session.route_classes(mergings, known, verdicts, now, title).made
+    made = session.route_classes(mergings, known, now, title).made
     return (moved or {value: value for value in became}) if made else {}
 
 

@@ -41,6 +41,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
+from napari_corrclip.project.own_classes import bring_classes
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.reviewing import mark, reviewed
 from napari_corrclip.project.running import only_runner
@@ -369,9 +370,7 @@ def _is_said(index: Index, record: ItemRecord, image: LabelledImage) -> bool:
 def _decide(index: Index, record: ItemRecord, image: LabelledImage, title: str, by: str) -> None:
     """Lay what a person has said over what an item has."""
     with reviewed(index, record, by) as session:
-        words = current(index)
-        if set(words.values) - set(session.vocabulary.values):
-            session.set_vocabulary(words)
+        bring_classes(session, index.vocabulary, Names(index))
         take_into(session, image, title)
     with index.transaction():
         index.tell_decisions(

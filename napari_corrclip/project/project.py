@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -62,8 +63,9 @@ from napari_corrclip.project.joining.agreement import ComparedImage, Comparison,
 from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
 from napari_corrclip.project.joining.conflicts import Conflict, Prefer, read_conflicts
 from napari_corrclip.project.joining.drawn import Kind
-from napari_corrclip.project.joining.merging import Merged, merge_steps, still_open
+from napari_corrclip.project.joining.merging import Merged, merge_steps
 from napari_corrclip.project.joining.sampling import Sample, sample_steps
+from napari_corrclip.project.joining.waiting import open_conflicts
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
@@ -1151,14 +1153,18 @@ class Project:
         steps = self.sample_steps(number, folder, kind=kind, seed=seed, verified=verified)
         return drive(steps, show=progress)
 
-    @property
+    @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """What was decided otherwise in the projects that this one was merged of."""
         return read_conflicts(self.folder)
 
     def open_conflicts(self) -> list[Conflict]:
-        """Return those that nobody won and that nobody has decided since the merge."""
-        return still_open(self._index, self.conflicts)
+        """Return those that nobody won and that nobody has decided since the merge.
+
+        A :meth:`sheet` of ``SheetFilter(conflicts=True)`` has their regions. Those of images that were
+        verified or skipped since wait for nobody.
+        """
+        return [each.conflict for each in open_conflicts(self._index, self.conflicts)]
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -1518,7 +1524,9 @@ class Project:
         found = yield from undo_steps(self._index, self._lesson, sheet, by, opened, only)
         words = self.vocabulary
         undone = {each.number for each in self.decided_sheets() if each.undone}
-        if sheet.made in words.values and sheet.number in undone and len(words) > 1:
+        heirs = self._index.survivors().values()  # what others became stays, until they are parted
+        can_go = sheet.made in words.values and sheet.made not in heirs and len(words) > 1
+        if sheet.made is not None and can_go and sheet.number in undone:
             class_ = words.by_value(sheet.made)
             self.change_classes(words, words.remove(class_.name))
         return found

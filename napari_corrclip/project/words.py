@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
@@ -34,10 +35,14 @@ class Names:
         self._by_value: dict[int, set[str]] = {}
         self.values: dict[str, int] = {}
         """The last value of each name."""
-        for words in former(index):
-            for class_ in words.classes:
-                self._by_value.setdefault(class_.value, set()).add(grammar.key(class_.name))
-                self.values[class_.name] = class_.value
+        for (text,) in index.rows("SELECT document FROM vocabularies ORDER BY id"):
+            self._add(_names(text))
+        self._add((class_.value, class_.name) for class_ in index.vocabulary)
+
+    def _add(self, classes: Iterable[tuple[int, str]]) -> None:
+        for value, name in classes:
+            self._by_value.setdefault(value, set()).add(grammar.key(name))
+            self.values[name] = value
 
     @property
     def next_value(self) -> int:
@@ -70,6 +75,19 @@ def former(index: Index) -> list[Vocabulary]:
         except InputError:  # of a newer version
             continue
     return [*found, index.vocabulary]
+
+
+@lru_cache(maxsize=1024)
+def _names(document: str) -> tuple[tuple[int, str], ...]:
+    """Return value and name of each class of the index's text of a vocabulary; none of a newer version's.
+
+    Every change of a class is another text, and each is asked for whenever an image is opened.
+    """
+    try:
+        words = Vocabulary.from_document(load_json(document, "The classes"))
+    except InputError:
+        return ()
+    return tuple((class_.value, class_.name) for class_ in words)
 
 
 def current(index: Index) -> Vocabulary:

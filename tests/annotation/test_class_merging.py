@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from napari_corrclip.annotation import Session, restore
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.class_merging import Merging
 from napari_corrclip.annotation.journal import Journal
-from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import digest, edit, new_session, recounted
@@ -71,14 +69,11 @@ def test_what_is_shown_follows_by_its_label(seed: int, edits: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-def part(
-    session: Session, step: Step, value: int, words: Vocabulary, said: Mapping[int, Verdict]
-) -> None:
-    """Take the merging of a class back that was made by a step; ``said`` before it, and not since."""
+def part(session: Session, step: Step, value: int, words: Vocabulary) -> None:
+    """Take the merging of a class back that was made by a step."""
     (change,) = step.changes
     later = session.history.done[session.history.done.index(step) + 1 :]
-    verdicts = {region: verdict.value for region, verdict in said.items()}
-    session.route_classes([Merging(value, change, tuple(later))], words, verdicts, {}, "Part")
+    session.route_classes([Merging(value, change, tuple(later))], words, {}, "Part")
 
 
 @given(SEEDS, st.integers(0, 8), st.integers(0, 8))
@@ -89,11 +84,11 @@ def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int)
     value, heir = two_classes(session, seed)
     words, labels = session.vocabulary, session.labels.copy()
     said = dict(session.state.verdicts)
-    session.merge_classes(value, heir)
+    session.merge_classes(value, heir, of_set=True)
     step = session.history.done[-1]
     merged = dict(session.state.verdicts)
     if not later:
-        part(session, step, value, words, said)
+        part(session, step, value, words)
         np.testing.assert_array_equal(session.labels, labels)
         assert session.state.verdicts == said
         return
@@ -104,7 +99,7 @@ def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int)
     )
     for region in sorted(touched):
         session.assign(region, others[0])
-    part(session, step, value, words, {r: v for r, v in said.items() if r not in touched})
+    part(session, step, value, words)
     for region in ids:
         now = session.state.verdicts.get(region)
         if region in touched:

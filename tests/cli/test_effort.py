@@ -42,13 +42,19 @@ def test_a_folder_of_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert Path("out/effort-curves.csv").exists()
 
 
-def test_the_demo() -> None:
+def test_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
     assert effort("--images", 1, "--no-plots", "--device", "cpu", "-o", "out") == 0
     document = json.loads(Path("out/effort.json").read_text(encoding="utf-8"))
     names = [one["name"] for one in document["sets"]]
     assert names == ["demo-sam", "demo-sam-held", "demo-superpixels", "demo-superpixels-held"]
     assert "expected-error" not in document["arms"]
     assert not list(Path("out").glob("*.png"))
+    again = ["--images", 1, "--no-plots", "--device", "cpu", "-o", "out"]
+    assert effort(*again) == 2
+    assert "'out' has a study; give another -o, or --replace to measure it anew." in (
+        capsys.readouterr().err
+    )
+    assert json.loads(Path("out/effort.json").read_text(encoding="utf-8")) == document
 
 
 def test_a_folder_image_after_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +73,8 @@ def test_a_folder_image_after_image(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert Path("out/sequence-places-few.png").exists()
     # A second run takes the place of the first; another study's files stay.
     Path("out/effort.md").write_text("mine", encoding="utf-8")
-    assert effort("--sequence", *args, "--images", 1, "--no-plots", "--half", "tune") == 0
+    again = ["--sequence", *args, "--images", 1, "--no-plots", "--half", "tune", "--replace"]
+    assert effort(*again) == 0
     assert json.loads(Path("out/sequence.json").read_text(encoding="utf-8"))["half"] == "tune"
     assert not list(Path("out").glob("*.png"))
     assert Path("out/effort.md").read_text(encoding="utf-8") == "mine"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -12,6 +13,7 @@ import pytest
 
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.evaluation.plotting import has_matplotlib
 from napari_corrclip.project.project import Project
 from tests.project.joining.annotators import annotate, copied, drawn, with_errors
 from tests.project.small import RECIPE, WORDS, write_scenes
@@ -70,16 +72,39 @@ def test_figures_and_a_report(here: Path, capsys: pytest.CaptureFixture[str]) ->
         columns = (picture.shape[1] - 12) // 4 - 12
         assert last.sum() / (rows * columns) == pytest.approx(image.share, abs=0.02)
 
+    plots = has_matplotlib()
+    if plots:
+        assert "![comparison-confusion.png](comparison-confusion.png)" in page
+        plot = iio.imread(here / "report" / "comparison-confusion.png")
+        assert len(np.unique(plot.reshape(-1, plot.shape[-1]), axis=0)) > 50  # cells and a scale
+
     # Once more in its place, and never in that of others.
     assert app.run(["project", "compare", "ann", "ann", "-o", "report"]) == 0
-    assert sorted(path.name for path in (here / "report").iterdir()) == [
-        "comparison.json", "comparison.md",
-    ]  # fmt: skip
+    assert {path.name for path in (here / "report").iterdir()} == {
+        "comparison.json", "comparison.md", *(["comparison-confusion.png"] if plots else []),
+    }  # fmt: skip
     (here / "other").mkdir()
     (here / "other" / "comparison.md").write_text("mine")
     capsys.readouterr()
     assert app.run(["project", "compare", "ann", "bo", "-o", "other"]) == 2
     assert "might be replaced" in capsys.readouterr().err
+
+
+def test_without_matplotlib_the_confusion_is_not_drawn(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert app.run(["project", "compare", "ann", "bo", "-o", "report"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("The confusion is not drawn, for matplotlib is not installed;")
+    assert said.count("\n") == 1
+    names = {path.name for path in (here / "report").iterdir()}
+    assert names == {
+        "comparison.json", "comparison.md", "comparison-worst-1.png", "comparison-worst-2.png",
+    }  # fmt: skip
+    assert "confusion.png" not in (here / "report" / "comparison.md").read_text()
 
 
 def test_what_is_passed_over_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

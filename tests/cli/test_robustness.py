@@ -31,6 +31,12 @@ def test_a_damage_and_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "noise" not in page
     with Image.open(out / "robustness-curves.png") as picture:
         assert picture.width > 500
+    assert main(["robustness", *few, "-o", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: {str(out)!r} has a finished study ({found['date']}); give another -o, or --replace to "
+        "measure it anew.\n"
+    )
+    assert (out / "robustness.md").read_text() == page
 
 
 _CONTRASTS = [f"contrast {strength}" for strength in range(3)]

@@ -10,15 +10,17 @@ import contextlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sklearn.metrics import cohen_kappa_score
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Session
@@ -26,6 +28,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.exporting import read_item
 from napari_corrclip.project.following import is_motion
+from napari_corrclip.project.joining.agreement import Comparison
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.listing import SheetFilter
 from napari_corrclip.project.words import Names
@@ -84,7 +87,6 @@ class Machine(RuleBasedStateMachine):
         self.held = contextlib.ExitStack()
         self.session: Session | None = None
         self.name, self.by, self.lags, self.stale = "", "", "", False
-        self.heirs = dict[int, int]()
         self.named = 0
 
     def teardown(self) -> None:
@@ -134,7 +136,7 @@ class Machine(RuleBasedStateMachine):
         item = self.project.item(self.name)
         self.session = self.held.enter_context(self.project.session(item, by=by))
         self.align(self.session)
-        self.heirs, self.stale = dict(self.model.merged), False
+        self.stale = False
         self.learning = self.project.lesson.learn(self.session, item)
         self.check_session()
 
@@ -185,18 +187,21 @@ class Machine(RuleBasedStateMachine):
         regions = self.draw_regions(data, self.name)
         said = dict(image.said)
         before = len(session.history.done)
+        # What is decided is what the person sees, who may have taken a merging back by hand.
+        seen = {row.id: row.predicted for row in map(session.region, regions)}
+        now = {region: (each.kind, each.value) for region, each in session.state.verdicts.items()}
         if kind == "assigned":
             value = data.draw(st.sampled_from(list(session.vocabulary.values)))
             session.assign(regions, value)
             said |= {
                 region: self.model.say(kind, value, self.by)
                 for region in regions
-                if self.differs(image, region, kind, value)
+                if now.get(region) != (kind, value)
             }
         elif kind == "accepted":
             session.accept(regions)
             said |= {
-                region: self.model.say(kind, self.here(image.found[region]), self.by)
+                region: self.model.say(kind, seen[region], self.by)
                 for region in regions
                 if region not in said or said[region].kind == "ignored"
             }
@@ -205,7 +210,7 @@ class Machine(RuleBasedStateMachine):
             said |= {
                 region: self.model.say(kind, LEFT_OUT, self.by)
                 for region in regions
-                if self.differs(image, region, kind, LEFT_OUT)
+                if now.get(region) != (kind, LEFT_OUT)
             }
         else:
             session.clear(regions)
@@ -216,19 +221,10 @@ class Machine(RuleBasedStateMachine):
             assert said == image.said
         self.check_session()
 
-    def here(self, value: int) -> int:
-        """What a class is in the open session, which may not have heard of the last mergings."""
-        assert self.session is not None
-        while value not in self.session.vocabulary.values:
-            value = self.heirs[value]
-        return value
-
     def differs(self, image: Image, region: int, kind: str, value: int) -> bool:
-        said = image.said.get(region)
-        return said is None or (said.kind, self.model.now(said.value)) != (
-            kind,
-            self.model.now(value),
-        )
+        """Whether a decision of a sheet is another one than that which stands."""
+        now, said = self.model.now, image.said.get(region)
+        return said is None or (said.kind, now(said.value)) != (kind, now(value))
 
     def undo(self, _: st.DataObject) -> None:
         assert self.session is not None
@@ -367,7 +363,8 @@ class Machine(RuleBasedStateMachine):
             image = self.model.images[name]
             said = sheet.said.pop(name)
             former = sheet.former.pop(name)
-            assert all(image.said.get(region) is said[region] for region in said)
+            stands = {each.number for each in image.said.values()}
+            assert stands.issuperset(each.number for each in said.values())
             self.model.take_back(name, number, said, former)
         for name in sheet.said:
             image = self.model.images[name]
@@ -396,6 +393,68 @@ class Machine(RuleBasedStateMachine):
         for item in self.project:
             found = read_item(index, item, index.vocabulary, Names(index))
             np.testing.assert_array_equal(np.asarray(found.labels), self.model.labels(item.name))
+
+    def join(self, data: st.DataObject) -> None:
+        """Let a third person decide in a copy, compare both, and join them."""
+        model, place = self.model, self.place / f"copy-{sum(ran.values())}"
+        place.mkdir()
+        shutil.copytree(self.project.folder, place / "copy.corrclip-project")
+        shutil.copytree(self.place / "images", place / "images")
+        others = {name: dict(image.told) for name, image in model.images.items()}
+        decisions = dict[Any, Any]()
+        for name in data.draw(st.lists(st.sampled_from(sorted(others)), max_size=3, unique=True)):
+            for region in self.draw_regions(data, name):
+                answer = data.draw(st.sampled_from([None, LEFT_OUT, *self.values]))
+                decisions[name, region] = answer
+                if answer is None and region not in others[name]:
+                    shown = model.now(model.images[name].found[region])
+                    others[name][region] = model.say("accepted", shown, "Cy")
+                elif answer is not None:
+                    kind = "assigned" if answer else "ignored"
+                    others[name][region] = model.say(kind, answer, "Cy")
+        prefer = data.draw(st.sampled_from(["none", "A", "B"]))
+        with Project.open(place / "copy.corrclip-project") as copy:
+            if decisions:
+                assert not copy.decide(decisions, by="Cy", progress=False).left
+            comparison = self.project.compare(copy, progress=False)
+            assert not comparison.passed_over
+            self.check_comparison(comparison, others)
+            made = self.project.merge(copy, place / "joined", prefer=prefer, progress=False)
+        rows, conflicts = model.joined(others, prefer)
+        assert not made.left_out, made.left_out
+        same({(each.item, each.region) for each in made.conflicts}, conflicts)
+        assert made.open == len(conflicts) * (prefer == "none")
+        with Project.open(made.folder) as joined:
+            names = {class_.value: class_.name for class_ in joined.vocabulary}
+            items = {item.id: item.name for item in joined}
+            found = {
+                (items[item], region, "left out" if state == "ignored" else names[value], state)
+                for item, region, value, state in joined._index.rows(
+                    "SELECT item, id, value, state FROM shown_regions"
+                )
+            }
+            same(found, rows)
+            assert len(joined.open_conflicts()) == made.open
+        shutil.rmtree(place)
+
+    def check_comparison(self, found: Comparison, others: Mapping[str, Verdicts]) -> None:
+        """Hold agreement and κ to those of every pixel, one by one."""
+        pairs, decided = list[tuple[str, str, int]](), Counter[bool]()
+        for name, image in self.model.images.items():
+            for region in image.found:
+                mine, theirs = (
+                    self.model.says(name, region, said) for said in (image.told, others[name])
+                )
+                pairs.append((mine, theirs, image.area(region)))
+                if region in image.told and region in others[name]:
+                    decided[mine == theirs] += 1
+        first, second, areas = zip(*pairs, strict=True)
+        assert found.pixels.total == sum(areas)
+        assert found.pixels.agreed == sum(area for one, two, area in pairs if one == two)
+        assert (found.regions.total, found.regions.agreed) == (decided.total(), decided[True])
+        if len({*first, *second}) > 1:
+            expected = cohen_kappa_score(first, second, sample_weight=areas)
+            assert found.pixels.kappa == pytest.approx(expected, abs=1e-9)
 
     # -- after every step
 
@@ -456,5 +515,6 @@ ACTS: dict[str, tuple[int, Callable[[Machine], bool]]] = {
     "take_back": (2, lambda it: bool(it.model.sheets)),
     "reopen": (1, lambda it: it.session is None),
     "export": (1, lambda it: it.session is None),
+    "join": (1, lambda it: it.session is None),
 }
 """What may be done, how often beside the others, and when it can be."""

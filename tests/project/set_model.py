@@ -7,6 +7,7 @@ time it is asked.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -160,6 +161,46 @@ class Model:
             value: (area[value], len(images[value]), regions[value], decided[value])
             for value in area
         }
+
+    def says(self, name: str, region: int, said: Verdicts) -> str:
+        """Name of the class that a region shows by some decisions on its image; that it is left out."""
+        each = said.get(region)
+        if each is not None and each.kind == "ignored":
+            return "left out"
+        value = self.now(each.value if each else self.images[name].found[region])
+        return self.names.get(value, "")
+
+    def joined(
+        self, others: Mapping[str, Verdicts], prefer: str
+    ) -> tuple[set[tuple[str, int, str, str]], set[tuple[str, int]]]:
+        """What a set is that is joined of this one and a copy in which other things were decided.
+
+        Args:
+            others: the decisions of the copy, by image.
+            prefer: whose decision comes through: ``A`` this one's, ``B`` the copy's, ``none`` nobody's.
+
+        Returns:
+            Item, region, name of the class and decision, of all regions; and item and region of what was
+            decided otherwise in both.
+        """
+        rows, conflicts = set(), set()
+        for name, image in self.images.items():
+            theirs = others[name]
+            for region in image.found:
+                mine, other = image.told.get(region), theirs.get(region)
+                said = [self.says(name, region, each) for each in (image.told, theirs)]
+                kinds = [each.kind if each else "" for each in (mine, other)]
+                won = 0
+                if mine is None:
+                    won = 1
+                elif other is not None and said[0] != said[1]:
+                    conflicts.add((name, region))
+                    won = {"A": 0, "B": 1, "none": 2}[prefer]
+                if won == 2:
+                    said.append(self.says(name, region, {}))
+                    kinds.append("")
+                rows.add((name, region, said[won], kinds[won]))
+        return rows, conflicts
 
     def take(self, name: str, by: str) -> None:
         """Let the index hear of an image's session; who made no difference has decided nothing."""

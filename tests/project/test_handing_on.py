@@ -145,6 +145,24 @@ def test_what_is_decided_here_stays_and_is_told(project: Project, tmp_path: Path
         assert {row.verdict and row.verdict.kind for row in session.rows()} == {"ignored"}
 
 
+def test_a_class_of_another_name_by_now_comes_back_with_its_value(
+    project: Project, tmp_path: Path
+) -> None:
+    """The sessions have not heard of the name, nor of a class that is new since."""
+    words = project.vocabulary
+    named = words.rename(words.names[0], "azure").add("later")
+    project.change_classes(words, named)
+    before = {item.path: shown(project, item.path)["labels"] for item in project.items()}
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    report = project.import_labels(out, by="Ann", replace=True, progress=False)
+    assert report.conflicts == ()
+    assert {item.path: shown(project, item.path)["labels"] for item in project.items()} == before
+    for item in project:
+        with project.session(item) as session:
+            values = {class_.name: class_.value for class_ in session.vocabulary}
+            assert values == {class_.name: class_.value for class_ in project.vocabulary}
+
+
 def test_what_was_changed_elsewhere_wins_and_the_rest_keeps_its_decisions(
     project: Project, tmp_path: Path
 ) -> None:

@@ -115,7 +115,9 @@ def test_lite_mobile_is_lite_with_regions_by_mobile_sam() -> None:
     assert re.fullmatch("[0-9a-f]{64}", mobile.regions.sha256)
     # The tensors of the encoder without its classifier (tests/encoders/test_mobile_sam.py has all).
     assert tensor_bytes_of(mobile.regions) < mobile.regions.size < lite.regions.size / 9
-    assert segment_anything.sam_model_registry.keys() == {"default", "vit_h", "vit_l", "vit_b"}
+    ours = {"small"}  # which other tests make known
+    known = segment_anything.sam_model_registry.keys() - ours
+    assert known == {"default", "vit_h", "vit_l", "vit_b"}
 
 
 def test_files_of_equal_names_have_places_of_their_own() -> None:

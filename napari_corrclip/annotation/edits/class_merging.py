@@ -23,7 +23,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 
 
-def merge_class(state: State, value: int, heir: int, vocabulary: Vocabulary, title: str) -> Plan:
+def merge_class(
+    state: State, value: int, heir: int, vocabulary: Vocabulary, title: str, *, of_set: bool = False
+) -> Plan:
     """Give everything of a class to another one.
 
     Its probabilities are added to the other's.
@@ -34,6 +36,8 @@ def merge_class(state: State, value: int, heir: int, vocabulary: Vocabulary, tit
         heir: of the one that takes its place.
         vocabulary: the classes from then on, with the heir and without the other.
         title: of the step.
+        of_set: whether they became one in a whole set, and not by a decision about this image: who gave the
+            class has still given it.
 
     Raises:
         InputError: the classes are not as they are said to be.
@@ -44,7 +48,9 @@ def merge_class(state: State, value: int, heir: int, vocabulary: Vocabulary, tit
             f"The value {value} cannot become {heir}; give a class that goes and another one that stays."
         )
     verdicts = {
-        region: Swap[Verdict | None](verdict, replace(verdict, value=heir))
+        region: Swap[Verdict | None](
+            verdict, verdict.become(heir) if of_set else replace(verdict, value=heir, given=0)
+        )
         for region, verdict in state.verdicts.items()
         if verdict.value == value
     }
@@ -138,7 +144,6 @@ def route_classes(
     state: State,
     mergings: Sequence[Merging],
     vocabulary: Vocabulary,
-    verdicts: Mapping[int, int],
     now: Mapping[int, int],
     title: str,
 ) -> Plan:
@@ -148,7 +153,6 @@ def route_classes(
         state: as it is.
         mergings: the last one first.
         vocabulary: the classes from now on.
-        verdicts: label values by region, of the regions whose class was decided.
         now: label values that are others.
         title: of the step.
     """
@@ -166,9 +170,10 @@ def route_classes(
         if patch is not None:
             patches[name] = patch
     said = {
-        region: Swap[Verdict | None](verdict, replace(verdict, value=verdicts[region]))
+        region: Swap[Verdict | None](verdict, verdict.become(value))
         for region, verdict in state.verdicts.items()
-        if verdict.value and verdict.value != verdicts.get(region, verdict.value)
+        if verdict.value != (value := now.get(verdict.said, verdict.said))
+        and value in vocabulary.values
     }
     same = vocabulary == state.vocabulary
     if same and not patches and not said:

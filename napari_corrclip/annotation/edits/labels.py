@@ -52,6 +52,12 @@ def take_labels(
         )
     there = set(np.unique(found).tolist())
     said = {region: verdict for region, verdict in verdicts.items() if region in there - {0}}
+    # Who says it once more has not said that it is of no other class that became this one.
+    said |= {
+        region: former
+        for region, former in state.verdicts.items()
+        if region in said and former.agrees(said[region])
+    }
     bare = state.copy()
     bare.apply(_change(bare, {"pins": np.full(state.shape, NOT_PINNED, np.int32)}, {}))
     bare.apply(_change(bare, {"regions": found}, said))

@@ -176,6 +176,10 @@ def _decide(rows: Iterable[Region], verdicts: Mapping[int, Verdict | None]) -> C
         verdicts={
             row.id: Swap(row.verdict, verdicts[row.id])
             for row in rows
-            if row.verdict != verdicts[row.id]
+            if not _is_said(row.verdict, verdicts[row.id])
         }
     )
+
+
+def _is_said(former: Verdict | None, new: Verdict | None) -> bool:
+    return former is new or (former is not None and new is not None and former.agrees(new))

@@ -290,27 +290,31 @@ def _patch(arrays: Arrays, name: str) -> Patch:
 
 
 def _verdict_swaps(swaps: Mapping[int, Swap[Verdict | None]]) -> NDArray[np.int64]:
-    """(n, 7): id, then kind (0 = none), value and looked, before and after."""
+    """(n, 9): id, then kind (0 = none), value, looked and given, before and after."""
     rows = [[region_id, *_code(swap.old), *_code(swap.new)] for region_id, swap in swaps.items()]
-    return np.array(rows, np.int64).reshape(-1, 7)
+    return np.array(rows, np.int64).reshape(-1, 9)
 
 
-def _code(verdict: Verdict | None) -> tuple[int, int, int]:
+def _code(verdict: Verdict | None) -> tuple[int, int, int, int]:
     if verdict is None:
-        return 0, 0, 0
-    return KINDS.index(verdict.kind) + 1, verdict.value, int(verdict.looked)
+        return 0, 0, 0, 0
+    return KINDS.index(verdict.kind) + 1, verdict.value, int(verdict.looked), verdict.given
 
 
 def _swapped_verdicts(array: NDArray[np.generic]) -> dict[int, Swap[Verdict | None]]:
-    return {row[0]: Swap(_verdict(*row[1:4]), _verdict(*row[4:7])) for row in _rows(array, 7)}
+    if (
+        array.ndim == 2 and array.shape[1] == 7
+    ):  # of a version that did not keep which class was given
+        array = np.insert(array, [4, 7], 0, axis=1)
+    return {row[0]: Swap(_verdict(*row[1:5]), _verdict(*row[5:9])) for row in _rows(array, 9)}
 
 
-def _verdict(kind: int, value: int, looked: int) -> Verdict | None:
+def _verdict(kind: int, value: int, looked: int, given: int) -> Verdict | None:
     if kind == 0:
         return None
-    if kind < 0 or not 0 <= value < 1 << 16:
+    if kind < 0 or not (0 <= value < 1 << 16 and 0 <= given < 1 << 16):
         raise Damaged("a verdict says nothing known")
-    return Verdict(KINDS[kind - 1], value, bool(looked))
+    return Verdict(KINDS[kind - 1], value, bool(looked), given)
 
 
 def _voting_swaps(swaps: Mapping[int, Swap[Voting | None]]) -> NDArray[np.int64]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from pathlib import Path
 from typing import Final
 
-from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.writing import (
     binary,
-    check_foreign,
+    check_finished,
     text,
     write_together,
 )
@@ -28,16 +25,12 @@ def check_output(folder: Path, *, replace: bool = False) -> None:
         folder: that gets the files.
         replace: whether a finished one may be replaced.
     """
-    check_foreign(folder, RECORD)
-    path = folder / RECORD
-    if replace or not path.exists():
-        return
-    of = "one"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        document = json.loads(path.read_bytes())
-        of = f"one of {document['title']} by preset {document['preset']}, {document['date']}"
-    raise InputError(
-        f"{str(folder)!r} has a finished ablation ({of}); give another -o, or --replace to measure it anew."
+    check_finished(
+        folder,
+        RECORD,
+        "a finished ablation",
+        replace=replace,
+        describe=lambda its: f"one of {its['title']} by preset {its['preset']}, {its['date']}",
     )
 
 

@@ -23,6 +23,7 @@ from napari_corrclip.storage.folders import Writer
 
 RECORD: Final = "comparison.json"
 TABLES: Final = "comparison.md"
+CONFUSION: Final = "comparison-confusion.png"
 PICTURES: Final = "comparison-*.png"
 WORST: Final = 6
 _LARGEST: Final = 768
@@ -44,6 +45,7 @@ def write_steps(
     told: Told,
     *,
     decided: bool = False,
+    plots: bool = True,
 ) -> Steps[None]:
     """Write the report into ``folder``, all or none; pictures of an earlier one there are replaced.
 
@@ -54,12 +56,18 @@ def write_steps(
         second: the other one.
         told: beside the figures.
         decided: as it was for the comparison.
+        plots: whether to draw the confusion by matplotlib, if anything was compared.
 
     Raises:
         InputError: it cannot be written.
     """
     writers: dict[str, Writer] = {}
     shown: dict[str, str] = {}
+    plot = CONFUSION if plots and found.pixels.total else ""
+    if plot:
+        from napari_corrclip.evaluation.agreement.plots import confusion_plot
+
+        writers[plot] = binary(confusion_plot(found, told))
     worst = found.worst_first()[:WORST]
     for number, image in enumerate(worst):
         yield Progress("draw", number, len(worst))
@@ -70,7 +78,7 @@ def write_steps(
         name = f"comparison-worst-{number + 1}.png"
         writers[name], shown[name] = binary(png(picture)), image.title
     writers[RECORD] = text(report.to_json(found, told))
-    writers[TABLES] = text(report.markdown(found, told, shown))
+    writers[TABLES] = text(report.markdown(found, told, shown, plot))
     write_together(folder, writers, PICTURES)
 
 

@@ -13,11 +13,18 @@ from napari_corrclip.evaluation.effort.reporting.cells import number, plain, pla
 from napari_corrclip.maps.agreement import Estimate
 from napari_corrclip.project.joining.agreement import Agreement, Comparison
 from napari_corrclip.project.joining.drawn import Drawn
+from napari_corrclip.project.joining.figures import (
+    DIGITS,
+    class_rows,
+    estimates,
+    figures_line,
+    images_line,
+    sample_line,
+)
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
 
 FORMAT: Final = "napari-corrclip comparison 1"
-DIGITS: Final = 3
 _LISTED: Final = 50
 """So many images, and sentences on such that were passed over, are told one by one in the page."""
 
@@ -45,11 +52,11 @@ class Told:
 
 def console_lines(found: Comparison, told: Told) -> Iterator[str]:
     """Yield what is printed when a comparison is done."""
-    yield _images_line(found)
+    yield images_line(found)
     if found.drawn is not None:
         yield sample_line(found.drawn, found)
-    for what, agreement, estimate in _estimates(found):
-        yield f"{what:<8} {_figures(agreement, estimate)}"
+    for what, agreement, estimate in estimates(found):
+        yield f"{what:<8} {figures_line(agreement, estimate)}"
     for row in class_rows(found):
         if row["first_pixels"] or row["second_pixels"]:
             yield f"  IoU {number(row['iou'], DIGITS)}  {row['name']}{_whose(row, told)}"
@@ -60,91 +67,26 @@ def console_lines(found: Comparison, told: Told) -> Iterator[str]:
         yield f"  and on {count(len(worst) - 5, 'image')} less"
 
 
-def _images_line(found: Comparison) -> str:
-    compared = f"{count(len(found.images), 'image')} compared"
-    parts = [
-        f"{len(found.first_alone):,} in the first alone",
-        f"{len(found.second_alone):,} in the second alone",
-    ]
-    if found.not_verified:
-        parts.append(f"{found.not_verified:,} not verified by both")
-    if found.passed_over:
-        parts.append(f"{len(found.passed_over):,} passed over")
-    return ", ".join([compared, *parts])
-
-
-def sample_line(drawn: Drawn, found: Comparison) -> str:
-    """Return what a sample is, how much of it was looked at, and what it says of all."""
-    estimate = found.estimate
-    all_ = count(drawn.population, drawn.kind[:-1])
-    return (
-        f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} "
-        f"looked at twice; κ of all is estimated as {number(estimate.value, DIGITS)}{_range(estimate)}"
-    )
-
-
-def _estimates(found: Comparison) -> Iterator[tuple[str, Agreement, Estimate]]:
-    """Yield what was compared, the agreement on it and its κ: of regions that were drawn, as such."""
-    drawn = found.drawn is not None and found.drawn.kind == "regions"
-    yield "pixels", found.pixels, found.pixels.estimate()
-    yield "regions", found.regions, found.regions.estimate(by_regions=drawn)
-
-
-def _figures(agreement: Agreement, estimate: Estimate) -> str:
-    if not agreement.total:
-        return "none that could be compared"
-    return (
-        f"κ {number(estimate.value, DIGITS)}{_range(estimate)}, {agreement.share:.1%} agree "
-        f"({agreement.agreed:,} of {agreement.total:,})"
-    )
-
-
-def _range(estimate: Estimate) -> str:
-    if np.isnan(estimate.low):
-        return ""
-    return f" (95 % {estimate.low:.{DIGITS}f} to {estimate.high:.{DIGITS}f})"
-
-
-def class_rows(found: Comparison) -> list[dict[str, Any]]:
-    """Return a row for each joint class: IoU, how much of it each has, and with what it is mixed up most."""
-    counts, names = found.pixels.counts, found.names
-    rows = []
-    for place, (class_, iou) in enumerate(zip(found.classes, found.pixels.iou, strict=True), 1):
-        mixed = counts[place] + counts[:, place]
-        mixed[place] = 0
-        worst = int(mixed.argmax())
-        rows.append(
-            {
-                "name": class_.name,
-                "in_first": class_.first is not None,
-                "in_second": class_.second is not None,
-                "iou": float(iou),
-                "first_pixels": int(counts[place].sum()),
-                "second_pixels": int(counts[:, place].sum()),
-                "mixed_up_with": names[worst] if mixed[worst] else "",
-            }
-        )
-    return rows
-
-
 def _whose(row: Mapping[str, Any], told: Told) -> str:
     if row["in_first"] and row["in_second"]:
         return ""
     return f" ({told.first if row['in_first'] else told.second} alone)"
 
 
-def markdown(found: Comparison, told: Told, pictures: Mapping[str, str]) -> str:
+def markdown(found: Comparison, told: Told, pictures: Mapping[str, str], plot: str = "") -> str:
     """Return the report for people.
 
     Args:
         found: what came out.
         told: beside it.
         pictures: names of the files of pictures beside it, each with the image that it is of.
+        plot: name of the file beside it that shows the confusion; empty: there is none.
     """
     parts = (
         _head(found, told),
         _classes(found, told),
         _confusion(found),
+        [f"![{plot}]({plot})\n"] if plot else [],
         _images(found),
         _pictures(pictures),
         _passed_over(found),
@@ -156,13 +98,13 @@ def _head(found: Comparison, told: Told) -> Iterator[str]:
     yield f"# {plain_text(told.first)} and {plain_text(told.second)}, compared\n"
     made = ", ".join(f"{name} {version}" for name, version in told.versions.items())
     yield f"{told.date}: `{visible(told.command)}`. {made}.\n"
-    yield f"{_images_line(found)}; counted are {told.counted}.\n"
+    yield f"{images_line(found)}; counted are {told.counted}.\n"
     if found.drawn is not None:
         line = plain_text(sample_line(found.drawn, found))
         yield f"{line[0].upper()}{line[1:]}. Counted is what both have decided of it.\n"
     yield "| | compared | both say the same | share | Cohen's κ | 95 % interval |"
     yield "|---|---|---|---|---|---|"
-    for what, agreement, estimate in _estimates(found):
+    for what, agreement, estimate in estimates(found):
         interval = "–"
         if not np.isnan(estimate.low):
             interval = f"{estimate.low:.{DIGITS}f} to {estimate.high:.{DIGITS}f}"
@@ -254,8 +196,7 @@ def to_json(found: Comparison, told: Told) -> str:
         "second": told.second,
         "counted": told.counted,
         **{
-            what: _figures_of(agreement, estimate)
-            for what, agreement, estimate in _estimates(found)
+            what: _figures_of(agreement, estimate) for what, agreement, estimate in estimates(found)
         },
         "regions_decided": {"first": found.first_decided, "second": found.second_decided},
         "labels": list(found.names),

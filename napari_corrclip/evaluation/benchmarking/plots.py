@@ -7,13 +7,10 @@ from typing import Final
 import numpy as np
 
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
-from napari_corrclip.evaluation.plotting import png
-from napari_corrclip.wording.visible import visible
+from napari_corrclip.evaluation.plotting import confusion_png, png, short
 
 _COLOR: Final = "#0072B2"
 _LOW: Final = "#E69F00"
-_NAMED: Final = 40
-"""Up to so many classes a confusion plot has their names."""
 
 
 def bar_plot(evaluation: Evaluation) -> bytes:
@@ -34,7 +31,7 @@ def bar_plot(evaluation: Evaluation) -> bytes:
     axis.axvline(
         100 * scores.confusion.mean_iou(), color="#000000", linewidth=1, linestyle=":", label="mIoU"
     )
-    axis.set_yticks(places, [_short(names[n]) for n in order], parse_math=False)
+    axis.set_yticks(places, [short(names[n]) for n in order], parse_math=False)
     axis.set_ylim(len(order) - 0.5, -0.5)
     axis.set_xlim(0, 100)
     axis.set_xlabel("%")
@@ -44,33 +41,16 @@ def bar_plot(evaluation: Evaluation) -> bytes:
 
 def confusion_plot(evaluation: Evaluation) -> bytes:
     """Return a PNG: what the pixels of each class are taken for, in shares of its true pixels."""
-    from matplotlib.figure import Figure
-
     counts = evaluation.scores.confusion.counts[1:]
     occur = np.flatnonzero(counts.sum(axis=1))
     columns = [0, *(occur + 1)]
     shares = counts[occur][:, columns] / counts[occur].sum(axis=1, keepdims=True)
     rest = 1 - shares.sum(axis=1, keepdims=True)
     shown = np.concatenate([shares[:, 1:], rest, shares[:, :1]], axis=1)
-    names = [_short(evaluation.dataset.vocabulary.names[n]) for n in occur]
-    side = 2.2 + 0.26 * min(len(names), _NAMED)
-    figure = Figure(figsize=(side + 0.9, side), layout="constrained")
-    axis = figure.subplots()
-    picture = axis.imshow(
-        shown, cmap="viridis", vmin=0, vmax=1, interpolation="nearest", aspect="auto"
+    names = [evaluation.dataset.vocabulary.names[n] for n in occur]
+    return confusion_png(
+        shown,
+        (names, [*names, "(others)", "(unlabelled)"]),
+        ("truth", "prediction"),
+        "share of the true pixels",
     )
-    if len(names) <= _NAMED:
-        axis.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
-        axis.set_xticks(
-            range(len(names) + 2), [*names, "(others)", "(unlabelled)"],
-            rotation=90, fontsize=8, parse_math=False,
-        )  # fmt: skip
-    axis.set_ylabel("truth")
-    axis.set_xlabel("prediction")
-    figure.colorbar(picture, label="share of the true pixels")
-    return png(figure)
-
-
-def _short(name: str, most: int = 28) -> str:
-    text = visible(name)
-    return text if len(text) <= most else text[: most - 1] + "…"

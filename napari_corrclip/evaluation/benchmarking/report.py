@@ -94,8 +94,8 @@ def set_notes(dataset: Dataset, scored: int, preset: str) -> Iterator[str]:
             "The demo's networks know coloured shapes alone, so that these figures say nothing of "
             "photographs and their words; --preset names others."
         )
-    if dataset.note:
-        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
+    if dataset.remark:
+        yield dataset.remark
 
 
 def _are_of_the_demo(dataset: Dataset) -> bool:

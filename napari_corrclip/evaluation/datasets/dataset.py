@@ -119,6 +119,11 @@ class Dataset:
     note: str = ""
     advice: str = "give the truths of this data set, prepared as its layout asks"
 
+    @property
+    def remark(self) -> str:
+        """The note as a sentence; empty: nothing is to be known."""
+        return f"{self.note[0].upper()}{self.note[1:]}." if self.note else ""
+
     def settings(self, base: Settings) -> Settings:
         """Return a preset's settings with what the data set sets."""
         return base.replace(**self.protocol)

@@ -139,7 +139,12 @@ def index_at(layer: Image, where: Where, level: int) -> Where:
 
 
 def place(
-    layer: Image, *, level: int = 0, box: Box | None = None, where: Where | None = None
+    layer: Image,
+    *,
+    level: int = 0,
+    box: Box | None = None,
+    where: Where | None = None,
+    step: int = 1,
 ) -> dict[str, Any]:
     """Return ``scale``, ``translate`` and the like for a layer that lies over a part of an image.
 
@@ -148,12 +153,14 @@ def place(
         level: whose pixels the part is made of.
         box: the part of the level; ``None``: all of it.
         where: the plane, for a layer with the same axes as the image; ``None``: for one of the last two.
+        step: how many rows, and columns, of the level a pixel of the part stands for.
     """
     axes = 2 if where is None else layer.ndim
     factors = np.array([*np.ones(layer.ndim - 2), *factors_at(layer, level)[-2:]])[-axes:]
-    corner = np.array([*(where or ()), *((0, 0) if box is None else box[:2])], float)
+    corner = np.array([*(where or ()), *((0, 0) if box is None else box[:2])], float) * factors
+    factors[-2:] *= step
     # The middle of the first pixel, in pixels of the finest level.
-    corner = corner * factors + (factors - 1) / 2
+    corner += (factors - 1) / 2
     matrix = np.asarray(layer.affine.affine_matrix)
     last = [*range(layer.ndim - axes, layer.ndim)]
     rotate = np.asarray(layer.rotate)[np.ix_(last, last)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from psygnal import Signal
@@ -64,11 +65,15 @@ class ImagesPanel(QWidget):
         counted: the states of items, or how many there are, may be others.
         statistics: they are asked for.
         sheet: the contact sheet is asked for.
+        conflicts: that of what two people decided otherwise is.
+        compare: another project is to be compared with this one.
     """
 
     counted = Signal()
     statistics = Signal()
     sheet = Signal()
+    conflicts = Signal()
+    compare = Signal()
 
     def __init__(
         self,
@@ -103,6 +108,18 @@ class ImagesPanel(QWidget):
             "Contact sheet…", "Regions of all images as small pictures, decided a page at a time"
         )
         self.sheet_button.clicked.connect(lambda: self.sheet.emit())
+        self.compare_button = button(
+            "Compare with…",
+            "How far another project agrees with this one on the images that both have",
+        )
+        self.compare_button.clicked.connect(lambda: self.compare.emit())
+        self.conflicts_button = button(
+            "Conflicts to decide…",
+            "What two people decided otherwise, whose projects were merged into this one",
+        )
+        self.conflicts_button.clicked.connect(lambda: self.conflicts.emit())
+        self.conflicts_button.hide()
+        self._has_conflicts = False
         self.stage = Label()
         self.stage.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.stop_button = button("Stop", "Stop the run over the project; what is done is kept")
@@ -118,6 +135,7 @@ class ImagesPanel(QWidget):
         first.addWidget(self.states)
         second.addWidget(self.order, 1)
         second.addWidget(self.statistics_button)
+        second.addWidget(self.compare_button)
         foot.addWidget(self.sheet_button)
         foot.addWidget(self.stage, 1)
         foot.addWidget(self.stop_button)
@@ -127,6 +145,7 @@ class ImagesPanel(QWidget):
         column.addLayout(first)
         column.addLayout(second)
         column.addWidget(self.view, 1)
+        column.addWidget(self.conflicts_button)
         column.addLayout(foot)
         column.addWidget(self.run_button)
         self._later = QTimer(self)
@@ -149,6 +168,11 @@ class ImagesPanel(QWidget):
         self.thumbnails.show(project)
         self.model.show(project)
         self.show_words(None if project is None else project.vocabulary)
+        self._has_conflicts = False
+        with contextlib.suppress(
+            InputError
+        ):  # of a damaged file it is told when the project was opened
+            self._has_conflicts = project is not None and bool(project.conflicts)
         self._count()
 
     def show_words(self, words: Vocabulary | None) -> None:
@@ -336,7 +360,17 @@ class ImagesPanel(QWidget):
         project = self._review.project
         can = project is not None and not project.read_only
         self.run_button.setEnabled(can and not running and bool(left or stale))
+        self._count_conflicts()
         self.counted.emit()
+
+    def _count_conflicts(self) -> None:
+        """Say how many conflicts wait for somebody, where there are any."""
+        project = self._review.project
+        waits = 0
+        if project is not None and self._has_conflicts:
+            waits = len(project.open_conflicts())
+        self.conflicts_button.setText(f"{count(waits, 'conflict')} to decide…")
+        self.conflicts_button.setVisible(waits > 0)
 
     def close_jobs(self) -> None:
         """Make and run nothing any more."""

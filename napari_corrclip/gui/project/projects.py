@@ -163,6 +163,10 @@ class Projects:
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         self._tell_passed_over(project.passed_over)
+        try:
+            project.conflicts  # noqa: B018 - which is read once
+        except InputError as error:
+            self.review.tell_besides(Said(str(error), Kind.WARNING))
         if why_read_only:
             only = f"It can only be looked at, for {why_read_only}."
             self.review.tell_besides(Said(only, Kind.WARNING))
@@ -207,6 +211,16 @@ class Projects:
             return
         self._correct.button.setChecked(True)
         self.teaching.select(image, region)
+        try:
+            self.panel.show_item(project.item(image))
+        except InputError as error:
+            self._tell(error)
+
+    def open_item(self, image: str) -> None:
+        """Show an image of the project, by the name of its item."""
+        project = self.review.project
+        if project is None:
+            return
         try:
             self.panel.show_item(project.item(image))
         except InputError as error:

@@ -11,11 +11,15 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.gui.project.model import file_name
+from napari_corrclip.project.joining.conflicts import Conflict
+from napari_corrclip.project.joining.waiting import OpenConflict
 from napari_corrclip.project.sheet.regions import Place, SheetRegion
 from napari_corrclip.wording.markup import plain
 
 CELL = int(Qt.ItemDataRole.UserRole)
 """The role of a :class:`Cell`."""
+FIRST, SECOND = "[", "]"
+"""The keys that take what the first, and what the second has said of a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Cell:
         marked: whether a person has said that it is wrong.
         said: the name of what it was decided to be here; empty: nothing.
         written: whether that is in its image's session.
+        conflict: what two people said of it; ``None``: it is no conflict.
     """
 
     region: SheetRegion
     marked: bool = False
     said: str = ""
     written: bool = True
+    conflict: Conflict | None = None
 
     @property
     def is_open(self) -> bool:
@@ -49,6 +55,17 @@ class Cell:
             return "left out"
         return region.name or "no class"
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What stands below the picture: of a conflict what each has said, with the key that takes it."""
+        if self.conflict is None:
+            return (self.title,)
+        if self.is_open:
+            first, second = self.conflict.said
+            return f"{FIRST} {first}", f"{SECOND} {second}"
+        both = self.conflict.first, self.conflict.second
+        return self.title, " · ".join(decision.class_ or "left out" for decision in both)
+
 
 class CellsModel(QAbstractListModel):
     """The regions of a page.
@@ -63,10 +80,18 @@ class CellsModel(QAbstractListModel):
         super().__init__(parent)
         self._cells: list[Cell] = []
 
-    def show(self, regions: Iterable[SheetRegion]) -> None:
-        """Show the regions of another page."""
+    def show(self, regions: Iterable[SheetRegion], conflicts: Mapping[Place, OpenConflict]) -> None:
+        """Show the regions of another page.
+
+        Args:
+            regions: of it.
+            conflicts: what two people said of regions, by their places.
+        """
         self.beginResetModel()
-        self._cells = [Cell(region) for region in regions]
+        self._cells = []
+        for region in regions:
+            found = conflicts.get(region.place)
+            self._cells.append(Cell(region, conflict=None if found is None else found.conflict))
         self.endResetModel()
         self.changed.emit()
 
@@ -150,11 +175,13 @@ def told(cell: Cell) -> str:
     """Return what is to be known of a region, in words."""
     region = cell.region
     parts = [f"{region.name or 'no class'}, {region.p:.2f} sure"]
+    if cell.conflict is not None:
+        parts = [*cell.conflict.said, f"the networks: {parts[0]}"]
     if cell.said:
         parts.append(f"now {cell.said}")
     elif region.state:
         parts.append(region.state + (f" by {region.by}" if region.by else ""))
     if cell.marked:
-        parts.append("marked as wrong")
+        parts.append("marked" if cell.conflict is not None else "marked as wrong")
     parts.append(f"region {region.region} of {file_name(region.item)}")
     return ", ".join(parts)

@@ -22,7 +22,7 @@ from napari_corrclip.project.sheet.regions import SheetRegion
 PICTURE, EDGE, LINE = ON_SHEET.side, 8, 20
 """Logical pixels of a picture, around it, and of the line below it."""
 WIDTH, HEIGHT = PICTURE + 2 * EDGE, PICTURE + LINE + EDGE + 4
-WRONG, RIGHT = QColor("#e05555"), QColor("#3fa55b")
+WRONG, RIGHT, CHOSEN = QColor("#e05555"), QColor("#3fa55b"), QColor("#4c8bd6")
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -40,7 +40,8 @@ class CellDelegate(QStyledItemDelegate):
         self._picture = picture
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: D102
-        return QSize(WIDTH, HEIGHT)
+        view = self.parent()
+        return view.gridSize() if isinstance(view, QListView) else QSize(WIDTH, HEIGHT)
 
     def paint(  # noqa: D102
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
@@ -68,8 +69,9 @@ class CellDelegate(QStyledItemDelegate):
             painter.drawPixmap(place, pixmap)
             painter.setOpacity(1)
         if cell.marked:
-            _frame(painter, place, WRONG, 4)
-            _badge(painter, place, WRONG, "✗")
+            color, sign = (WRONG, "✗") if cell.conflict is None else (CHOSEN, "●")
+            _frame(painter, place, color, 4)
+            _badge(painter, place, color, sign)
         elif not cell.is_open:
             _frame(painter, place, RIGHT, 2)
             _badge(painter, place, RIGHT, "✓" if cell.written else "…")
@@ -80,12 +82,13 @@ class CellDelegate(QStyledItemDelegate):
             painter.drawRect(place.adjusted(-5, -5, 5, 5))
         painter.setPen(text)
         below = QRect(place.left(), place.bottom() + 4, PICTURE, LINE)
-        sure = f" {cell.region.p:.2f}" if cell.is_open else ""
+        sure = f" {cell.region.p:.2f}" if cell.is_open and cell.conflict is None else ""
         metrics = painter.fontMetrics()
         room = PICTURE - metrics.horizontalAdvance(sure)
-        title = metrics.elidedText(cell.title, Qt.TextElideMode.ElideRight, room)
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(below, int(flags), title)
+        for number, line in enumerate(cell.lines):
+            shown = metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(below.translated(0, number * LINE), int(flags), shown)
         painter.drawText(
             below, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), sure
         )
@@ -151,6 +154,12 @@ class CellsView(QListView):
     def sizeHint(self) -> QSize:
         """Room for a page of six by four."""
         return QSize(6 * WIDTH + 26, 4 * HEIGHT + 6)
+
+    def have_lines(self, number: int) -> None:
+        """Have room for so many lines below each picture."""
+        size = QSize(WIDTH, HEIGHT + (number - 1) * LINE)
+        if size != self.gridSize():
+            self.setGridSize(size)
 
     def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: D102
         super().currentChanged(current, previous)

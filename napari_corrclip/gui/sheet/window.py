@@ -17,10 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.errors import CorrClipError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.cells import CellsModel, told
 from napari_corrclip.gui.sheet.pictures import Pictures
+from napari_corrclip.gui.sheet.sides import SIDES, SidesBar
 from napari_corrclip.gui.sheet.view import CellsView
 from napari_corrclip.gui.sheet.work import Act, Deciding
 from napari_corrclip.gui.widgets import (
@@ -67,10 +68,11 @@ class SheetWindow:
         tell: is given a sentence, as this window is too.
 
     Attributes:
-        classes, undecided, order: what is on the sheet, and what comes first.
+        classes, undecided, conflicts, order: what is on the sheet, and what comes first.
         model, view: the page that is shown.
         chosen: the class that Enter gives.
         bar: which page it is.
+        sides: take the word of one of two people who decided otherwise.
         text: how much there is; ``said``: what became of what was done; ``keys``: what keys do.
         sheet: that is shown; ``None``: none is yet.
         deciding: takes what is decided.
@@ -104,6 +106,12 @@ class SheetWindow:
         set_tip(self.undecided, "Leave out regions that somebody has decided about")
         self.order = combo(ORDERS, "What comes first")
         self.order.setAccessibleName("Order of the regions")
+        self.conflicts = QCheckBox("Conflicts only")
+        set_tip(
+            self.conflicts,
+            "Only what two people decided otherwise, whose projects were merged into this one; largest first",
+        )
+        self.conflicts.toggled.connect(lambda _: self._look_anew())
         for box in (self.classes, self.order):
             box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToContents)
             box.textActivated.connect(lambda _: self._look_anew())
@@ -149,12 +157,16 @@ class SheetWindow:
             "Undo (Ctrl+Z)", "Take back what was decided last, also before a restart"
         )
         self.undo_button.clicked.connect(self._undo)
+        self.sides = SidesBar()
+        self.sides.taken.connect(self._take_side)
         self._soon = QTimer(inside)
         self._soon.setSingleShot(True)
         self._soon.setInterval(SOON)
         self._soon.timeout.connect(self._want_pictures)
         top, middle, side, give = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(), QHBoxLayout()
-        for widget in (self.classes, self.undecided, self.order, self.like_button, self.all_button):
+        for widget in (
+            self.classes, self.undecided, self.conflicts, self.order, self.like_button, self.all_button,
+        ):  # fmt: skip
             top.addWidget(widget)
         top.addStretch(1)
         top.addWidget(self.text)
@@ -164,6 +176,7 @@ class SheetWindow:
         side.addWidget(self.details, 1)
         give.addWidget(self.chosen, 1)
         give.addWidget(self.give_button)
+        side.addWidget(self.sides)
         side.addLayout(give)
         side.addWidget(self.new_button)
         side.addWidget(self.undo_button)
@@ -179,12 +192,21 @@ class SheetWindow:
 
     # -- what is listed
 
-    def open(self, project: Project) -> None:
-        """Show the window, with a sheet of the project's undecided regions."""
+    def open(self, project: Project, *, conflicts: bool = False) -> None:
+        """Show the window, with a sheet of the project's undecided regions.
+
+        Args:
+            project: that is open.
+            conflicts: show those alone of which two people decided otherwise.
+        """
         self._pictures.show(project)
         self._contexts.show(project)
         self.deciding.forget()
         self._show_words(project)
+        self.conflicts.blockSignals(True)
+        self.conflicts.setChecked(conflicts)
+        self.conflicts.blockSignals(False)
+        self.conflicts.setVisible(conflicts or _is_merged(project))
         self.said.setText("")
         self.window.open()
         self._make_large()
@@ -231,14 +253,26 @@ class SheetWindow:
             box.clear()
             box.addItems(names)
             box.setCurrentIndex(max(box.findText(before), 0))
-        keyed = " · ".join(
-            f"{key} {name}" for key, name in zip(CLASS_KEYS, words.names, strict=False)
-        )
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Say what keys do."""
+        keyed = [
+            f"{key} {class_.name}" for key, class_ in zip(CLASS_KEYS, self._listed, strict=False)
+        ]
+        marks, rest = "a wrong one", f" {ACCEPT}: the rest is right."
+        if self._of_conflicts:
+            people = zip(SIDES, self.sides.people, strict=True)
+            keyed = [*(f"{key} what {person} has said" for key, person in people), *keyed]
+            marks, rest = "a conflict", ""
         self.keys.setText(
-            f"Click or Space marks a wrong one, Ctrl+A all. The marked ones get: {keyed} · {LEAVE_OUT} left "
-            f"out. {ACCEPT}: the rest is right. PageDown, PageUp turn. "
-            f"Double click or Ctrl+Enter opens the image."
+            f"Click or Space marks {marks}, Ctrl+A all. The marked ones get: {' · '.join(keyed)} · "
+            f"{LEAVE_OUT} left out.{rest} PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
         )
+
+    @property
+    def _of_conflicts(self) -> bool:
+        return self.sheet is not None and self.sheet.filter.conflicts
 
     def _look_anew(self) -> None:
         self._like = ()
@@ -264,13 +298,21 @@ class SheetWindow:
             undecided=self.undecided.isChecked(),
             order=order,
             like=self._like,
+            conflicts=self.conflicts.isChecked(),
         )
+        self.undecided.setVisible(not wanted.conflicts)  # they are undecided, and sorted by size
+        self.order.setVisible(not wanted.conflicts)
         self.text.setText("Listing the regions …")
         self.all_button.setVisible(bool(self._like))
         self._jobs.start(_steps(project.folder, wanted), done=self._take, failed=self._failed)
 
     def _take(self, sheet: Sheet) -> None:
         self.sheet = sheet
+        of_conflicts = sheet.filter.conflicts
+        self.sides.show_conflicts(sheet.conflicts, shown=of_conflicts)
+        self.accept_button.setVisible(not of_conflicts)
+        self.view.have_lines(2 if of_conflicts else 1)
+        self._show_keys()
         self.bar.blockSignals(True)
         self.bar.setRange(0, max(sheet.pages - 1, 0))
         self.bar.setValue(0)
@@ -303,7 +345,7 @@ class SheetWindow:
         if project is None or sheet is None:
             return
         self._page = page
-        self.model.show(project.read_regions(sheet.page(page)))
+        self.model.show(project.read_regions(sheet.page(page)), sheet.conflicts)
         waiting = self.deciding.waiting
         if waiting:
             self.model.follow((), waiting)
@@ -367,12 +409,14 @@ class SheetWindow:
                 f"page {self._page + 1:,} of {sheet.pages:,}" if len(sheet) else "nothing to decide"
             )
             some = f" · {marked:,} marked" if marked else ""
-            self.text.setText(f"{count(len(sheet), 'region')} · {page}{some}")
+            what = "conflict" if self._of_conflicts else "region"
+            self.text.setText(f"{count(len(sheet), what)} · {page}{some}")
         project = self._review.project
         can = project is not None and not project.read_only
         self.accept_button.setEnabled(can and bool(self._open_rows()))
         self.give_button.setEnabled(can and bool(self.model.cells))
         self.new_button.setEnabled(can and bool(marked))
+        self.sides.setEnabled(can and bool(self.model.cells))
         self.undo_button.setEnabled(can)
 
     def _say(self, told: str | Said | CorrClipError) -> None:
@@ -405,6 +449,11 @@ class SheetWindow:
 
     def _accept(self) -> None:
         """Accept what is not marked; where nothing is left then, show the next page."""
+        if self._of_conflicts:
+            self._say(
+                f"Of two people nobody is right unseen: {' and '.join(SIDES)} take their word."
+            )
+            return
         cells, rows = self.model.cells, self._open_rows()
         with_class = [row for row in rows if cells[row].region.value]
         if with_class:
@@ -414,6 +463,19 @@ class SheetWindow:
             self._say("A region that shows no class cannot be accepted; give it one.")
         elif not self.model.marked:
             self.turn(1)
+
+    def _take_side(self, side: int) -> None:
+        """Decide the marked conflicts as one of the two people has."""
+        cells, rows = self.model.cells, self._chosen_rows()
+        said, why = self.sides.said([cells[row].region.place for row in rows], side)
+        found = {
+            row: said[cells[row].region.place] for row in rows if cells[row].region.place in said
+        }
+        if found:
+            values = {row: value for row, (value, _) in found.items()}
+            self._act([*found], values, {row: name for row, (_, name) in found.items()})
+        if why:
+            self._say(why[0])
 
     def _act(
         self,
@@ -477,7 +539,9 @@ class SheetWindow:
         key, row = event.key(), self.view.currentIndex().row()
         sign = event.text().upper()
         event.accept()
-        if control:
+        if self._of_conflicts and sign in SIDES:  # Windows says AltGr is Ctrl+Alt
+            self._take_side(SIDES.index(sign))
+        elif control:
             if key == Qt.Key.Key_Z:
                 self._undo()
             elif key == Qt.Key.Key_A:
@@ -505,6 +569,14 @@ class SheetWindow:
             self._give(class_.value, class_.name)
         else:
             event.ignore()
+
+
+def _is_merged(project: Project) -> bool:
+    """Whether a project was merged of two that had conflicts."""
+    try:
+        return bool(project.conflicts)
+    except InputError:  # what is wrong with their file was told when the project was opened
+        return False
 
 
 def _steps(folder: Path, wanted: SheetFilter) -> Steps[Sheet]:

@@ -19,6 +19,8 @@ FILE: Final = "conflicts.json"
 FORMAT: Final = "napari-corrclip conflicts 1"
 Prefer = Literal["none", "A", "B", "newest"]
 """Whose decision comes through: nobody's, the first's, the second's, the one that was made last."""
+NAMELESS = ("the first", "the second")
+"""What two people are called where nothing else tells them apart."""
 PREFERENCES: tuple[Prefer, ...] = get_args(Prefer)
 
 
@@ -62,6 +64,21 @@ class Conflict:
     first: Decision
     second: Decision
     won: Literal["", "A", "B"]
+
+    @property
+    def people(self) -> tuple[str, str]:
+        """What the two are called: who decided, where that tells them apart; else the first, the second."""
+        names = self.first.by, self.second.by
+        return names if all(names) and names[0] != names[1] else NAMELESS
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """What each of them has said: ``Ann: background``."""
+        one, other = (
+            f"{who}: {decision.class_ or 'left out'}"
+            for who, decision in zip(self.people, (self.first, self.second), strict=True)
+        )
+        return one, other
 
 
 def write_conflicts(folder: Path, conflicts: Sequence[Conflict]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from napari_corrclip.project.folder import (
     read_result,
     relative,
 )
+from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.index import Found, Index
 from napari_corrclip.project.joining.conflicts import (
     PREFERENCES,
@@ -57,6 +58,7 @@ from napari_corrclip.project.joining.laying import Clash, Laid, lay
 from napari_corrclip.project.joining.making import appearing
 from napari_corrclip.project.joining.pairs import Pair, join_steps
 from napari_corrclip.project.joining.revalued import revalued
+from napari_corrclip.project.own_classes import bring_classes
 from napari_corrclip.project.records import DECIDED, LABELLED, ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, read_session, take, write_outcome
 from napari_corrclip.project.running import is_running
@@ -105,29 +107,6 @@ def merge_steps(
         (stage / ITEMS).mkdir()
         merged = yield from _merge(first, second, stage, prefer)
     return replace(merged, folder=place)
-
-
-def still_open(index: Index, conflicts: Sequence[Conflict]) -> list[Conflict]:
-    """Return those conflicts whose pixels' region is there and decided by nobody.
-
-    Args:
-        index: of the merged project.
-        conflicts: of it.
-    """
-    items = {record.name: record for record in index.items()}
-    keys = {
-        (items[conflict.item].id, conflict.region): conflict
-        for conflict in conflicts
-        if not conflict.won and conflict.item in items
-    }
-    found = index.regions_of(list(keys))
-    return [
-        conflict
-        for key, conflict in keys.items()
-        if key in found
-        and not found[key].state
-        and items[conflict.item].state is not ItemState.VERIFIED
-    ]
 
 
 def _check_idle(index: Index) -> None:
@@ -402,13 +381,13 @@ class _Join:
         folder = item_folder(self._index.folder, record.name)
         session = read_session(folder)
         with contextlib.closing(Journal(session, folder / SESSION)) as journal:
-            ours = words.current(self._index)
-            if set(ours.values) - set(session.vocabulary.values):
-                session.set_vocabulary(ours)
+            names = Names(self._index)
+            moved = follow_merges(session, self._index.vocabulary, names)
+            bring_classes(session, self._index.vocabulary, names)
             yield session
         if journal.problem is not None:
             raise InputError(journal.problem)
-        take(self._index, record, session, "", decided=False)
+        take(self._index, record, session, "", decided=False, moved=moved)
 
     def _tell(self, record: ItemRecord, image: LabelledImage) -> None:
         with self._index.transaction():

@@ -185,7 +185,7 @@ def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], li
         row = session.find(each.region)
         if row is None:
             why.append(f"region {each.region} is not there any more.")
-        elif each.seen is not None and not _is_as_seen(row, each.seen):
+        elif each.seen is not None and not _is_as_seen(row, each.seen, each.value):
             why.append(f"region {each.region} is not as it was looked at; look again.")
         elif each.value is None and row.verdict is None and not row.predicted:
             why.append(f"region {each.region} shows no class that could be accepted; give it one.")
@@ -194,10 +194,20 @@ def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], li
     return fit, why
 
 
-def _is_as_seen(row: Region, seen: SheetRegion) -> bool:
-    """Whether a region shows what was looked at."""
-    now = row.area, row.box, row.value, row.verdict.kind if row.verdict else ""
-    return now == (seen.area, seen.box, seen.value, seen.state)
+def _is_as_seen(row: Region, seen: SheetRegion, value: int | None) -> bool:
+    """Whether a region is what was looked at.
+
+    What the networks and the lesson show of it is no matter to who gives it a class.
+
+    Args:
+        row: as it is now.
+        seen: as it was looked at.
+        value: label value of the class that it is to have; ``None``: that which it shows.
+    """
+    now = row.area, row.box, row.verdict.kind if row.verdict else ""
+    if now != (seen.area, seen.box, seen.state):
+        return False
+    return row.value == seen.value or (value is not None and row.verdict is None)
 
 
 def _is_said(row: Region, value: int | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -20,6 +20,8 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.bank import Bank, BankRows
 from napari_corrclip.project.folder import RESULT, image_in, item_folder
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.joining.conflicts import read_conflicts
+from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.records import LABELLED, ItemState
 from napari_corrclip.project.sheet.alike import grouped
 from napari_corrclip.project.sheet.regions import Place
@@ -61,6 +63,8 @@ class SheetFilter:
         order: what comes first.
         like: item numbers and ids of those that the others are to look like, where they are sorted so.
         page: regions of a page.
+        conflicts: only those of which two people decided otherwise, whose projects were merged into this one,
+            and that nobody has decided since. The largest are first, where else the least sure would be.
     """
 
     value: int | None = None
@@ -69,6 +73,7 @@ class SheetFilter:
     order: SheetOrder = SheetOrder.P
     like: tuple[Place, ...] = ()
     page: int = PAGE
+    conflicts: bool = False
 
     def __post_init__(self) -> None:
         if self.page < 1:
@@ -90,6 +95,7 @@ class Sheet:
         gone: images that are left out, for their files are gone.
         large: images that are left out, for they were run as large ones, whose regions no session holds.
         without_vectors: regions at the end, in an order by looks: those that cannot be compared.
+        conflicts: of a sheet of conflicts what two people said of each region, by its place.
     """
 
     items: NDArray[np.int64]
@@ -98,6 +104,7 @@ class Sheet:
     gone: int = 0
     large: int = 0
     without_vectors: int = 0
+    conflicts: Mapping[Place, OpenConflict] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of regions."""
@@ -124,6 +131,13 @@ def sheet_steps(index: Index, bank: Bank, wanted: SheetFilter) -> Steps[Sheet]:
     """Make a sheet; see :meth:`~napari_corrclip.project.project.Project.sheet`."""
     yield Progress("list the regions", 0, 1)
     items, regions, sure = _rows(index, wanted)
+    conflicts: dict[Place, OpenConflict] = {}
+    if wanted.conflicts:
+        found = open_conflicts(index, read_conflicts(index.folder))
+        conflicts = {each.place: each for each in found}
+        places = zip(items.tolist(), regions.tolist(), strict=True)
+        waits = np.array([place in conflicts for place in places], np.bool_)
+        items, regions, sure = items[waits], regions[waits], sure[waits]
     kept, gone, large = yield from _usable_steps(index, wanted.states, items)
     here = np.flatnonzero(np.isin(items, kept))
     here = here[np.lexsort((regions[here], items[here]))]  # however SQLite came by them
@@ -133,14 +147,14 @@ def sheet_steps(index: Index, bank: Bank, wanted: SheetFilter) -> Steps[Sheet]:
         order = np.argsort(sure, kind="stable")
     else:
         order, lacking = yield from _by_looks(index, bank, wanted, items, regions, sure)
-    return Sheet(items[order], regions[order], wanted, gone, large, lacking)
+    return Sheet(items[order], regions[order], wanted, gone, large, lacking, conflicts)
 
 
 def _rows(
     index: Index, wanted: SheetFilter
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return items, ids, and how sure the networks are, of all that is wanted."""
-    column = _COLUMNS.get(wanted.order, "p")
+    column = "-area" if wanted.conflicts else _COLUMNS.get(wanted.order, "p")
     states = ", ".join("?" * len(wanted.states))
     # Without the index of states, by which SQLite would look each region up again.
     where = [f"item IN (SELECT id FROM items WHERE state IN ({states}))"]

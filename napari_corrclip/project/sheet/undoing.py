@@ -14,7 +14,7 @@ from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.following import is_motion, said_by, with_classes
+from napari_corrclip.project.following import is_motion, with_classes
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.learning import ProjectLesson
@@ -183,15 +183,7 @@ def _inverse(session: Session, at: int, ours: Vocabulary, survivors: Mapping[int
     Raises:
         InputError: another class of the session has its name.
     """
-    done = session.history.done
-    inverse, before = done[at].inverse(), said_by(done[:at])
-
-    def former(region: int) -> Verdict | None:
-        said = before.get(region)
-        if said is None or said.value in {0, *session.vocabulary.values, *back}:
-            return said
-        return replace(said, value=survivors.get(said.value, said.value))
-
+    inverse = session.history.done[at].inverse()
     back = {
         value
         for change in inverse.changes
@@ -199,12 +191,20 @@ def _inverse(session: Session, at: int, ours: Vocabulary, survivors: Mapping[int
         for value in change.vocabulary.new.values
         if value not in change.vocabulary.old.values
     }
+    values = {*session.vocabulary.values, *back}
+
+    def now(verdict: Verdict | None) -> Verdict | None:
+        if verdict is None or not verdict.value:
+            return verdict
+        said = verdict.said
+        return verdict.become(said if said in values else survivors.get(said, said))
+
     changes = tuple(
         replace(
             _with_classes_back(session, change, ours) if back else change,
             verdicts={
-                region: Swap(session.state.verdicts.get(region), former(region))
-                for region in change.verdicts
+                region: Swap(session.state.verdicts.get(region), now(swap.new))
+                for region, swap in change.verdicts.items()
             },
         )
         for change in inverse.changes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit
+from qtpy.QtWidgets import QInputDialog, QLineEdit
 
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.sheet.window import SheetWindow
@@ -17,6 +17,16 @@ from napari_corrclip.project.reviewing import read_session
 from tests.gui.hand import choose, click_at, turn_to
 from tests.gui.person import MINUTE, Person, answer
 from tests.gui.project.opened import name_shown, shown
+from tests.gui.sheet.sheet_hand import (
+    click_on,
+    mark_all,
+    names,
+    pictures,
+    place_of,
+    press,
+    undo,
+    written,
+)
 from tests.gui.window import settle
 
 pytestmark = pytest.mark.canvas
@@ -34,64 +44,6 @@ def begin(person: Person, folder: Path) -> SheetWindow:
     person.qtbot.waitUntil(lambda: dock.sheet.sheet is not None, timeout=MINUTE)
     pictures(person)
     return dock.sheet
-
-
-def pictures(person: Person) -> None:
-    """Wait until all pictures are there."""
-    sheet = person.dock.sheet
-    person.qtbot.waitUntil(
-        lambda: (
-            not sheet._soon.isActive()
-            and not sheet._pictures.running
-            and not sheet._contexts.running
-        ),
-        timeout=MINUTE,
-    )
-
-
-def written(person: Person) -> None:
-    """Wait until all that was decided is."""
-    person.qtbot.waitUntil(lambda: not person.dock.sheet.deciding.running, timeout=MINUTE)
-    QApplication.processEvents()
-
-
-def place_of(sheet: SheetWindow, row: int) -> QPoint:
-    """Where a region is seen on the page."""
-    where = sheet.view.visualRect(sheet.model.index(row)).center()
-    port = sheet.view.viewport()
-    assert port is not None
-    assert port.rect().contains(where)
-    return where
-
-
-def click_on(sheet: SheetWindow, row: int) -> None:
-    """Click on a region where it is on the screen, on whatever lies there."""
-    port, window = sheet.view.viewport(), sheet.view.window()
-    assert port is not None
-    assert window is not None
-    where = port.mapTo(window, place_of(sheet, row))
-    there = window.childAt(where)
-    assert there is port
-    QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(window, where))
-    QApplication.processEvents()
-
-
-def press(sheet: SheetWindow, *keys: Qt.Key | str) -> None:
-    """Press keys where the keyboard is, which is at the grid."""
-    for key in keys:
-        at = QApplication.focusWidget() or sheet.view
-        assert at is sheet.view
-        QTest.keyClick(at, key)
-        QApplication.processEvents()
-
-
-def undo(sheet: SheetWindow) -> None:
-    QTest.keyClick(sheet.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    QApplication.processEvents()
-
-
-def names(sheet: SheetWindow) -> list[str]:
-    return [cell.title for cell in sheet.model]
 
 
 def picture_of(sheet: SheetWindow, path: Path) -> None:
@@ -176,11 +128,6 @@ def test_a_page_is_decided_by_mouse_and_keys_and_lands_in_the_sessions(
     assert [verdicts(project, number) for number in range(3)] == [{}, {}, {}]
     undo(sheet)
     assert "Nothing was decided" in sheet.said.text()
-
-
-def mark_all(sheet: SheetWindow) -> None:
-    QTest.keyClick(sheet.view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    QApplication.processEvents()
 
 
 def test_a_page_that_is_mostly_wrong_gets_its_class_but_for_some(

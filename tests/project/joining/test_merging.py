@@ -142,6 +142,33 @@ def test_region_by_region(two: Two, tmp_path: Path, prefer: Prefer) -> None:
         }
 
 
+def test_classes_that_were_merged_and_renamed_mean_what_they_mean(two: Two, tmp_path: Path) -> None:
+    """Sessions that have not heard of it yet follow, and a class of another name is the same one."""
+    for folder, region in zip(two, (3, 4), strict=True):
+        annotate(folder, lambda _, each, it=region: "red" if each == it else "", "Ann")
+        with Project.open(folder) as project:
+            project.merge_classes("red", "background")
+            words = project.vocabulary
+            project.change_classes(words, words.rename("blue", "azure"))
+    with Project.open(two[1]) as project:
+        items = [item.name for item in project]
+        project.decide({(item, 5): "azure" for item in items}, by="Bo", progress=False)
+    merged = merge(two, tmp_path / "c")
+    assert (merged.left_out, merged.conflicts, merged.classes) == ((), (), ())
+    with Project.open(merged.folder) as made, Project.open(two[0]) as first:
+        assert made.vocabulary == first.vocabulary
+        values = dict(zip(made.vocabulary.names, made.vocabulary.values, strict=True))
+        for item in made:
+            found = rows(made, item)
+            decided = {region: row[0] for region, row in found.items() if row[1]}
+            background = values["background"]
+            assert decided == {3: background, 4: background, 5: values["azure"]}
+        made.part_classes("red", progress=False)
+        value = made.vocabulary.classes[made.vocabulary.index("red")].value
+        for item in made:
+            assert rows(made, item)[3][0] == value  # as Ann gave it
+
+
 def test_a_conflict_that_somebody_decides_is_open_no_longer(two: Two, tmp_path: Path) -> None:
     for folder, name in zip(two, ("red", "blue"), strict=True):
         with Project.open(folder) as project, project.session(project.items()[0]) as session:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,22 @@ def test_what_is_not_as_it_was_looked_at_is_left(project: Project) -> None:
     assert all("look" in why for why in record.left)
     assert record.regions == len(shown) - 2
     assert session_of(project, FIRST).region(one_of.region).value == another
+
+
+def test_who_gives_a_class_need_not_know_what_the_networks_show_by_now(project: Project) -> None:
+    first, second, third = some_of(project, 1)[:3]
+    other = next(value for value in project.vocabulary.values if value != first.value)
+    shown = [replace(each, value=other, name="") for each in (first, second, third)]
+    record = decide(project, {shown[0]: None, shown[1]: first.value, shown[2]: 0})
+    assert record.left == (
+        f"{first.item.title}: region {first.region} is not as it was looked at; look again.",
+    )
+    now = project.read_regions([first.place, second.place, third.place])
+    assert [each.state for each in now] == ["", "assigned", "ignored"]
+    # But what somebody else has decided meanwhile is theirs.
+    with project.session(second.item, by="Bob") as session:
+        session.assign(second.region, other)
+    assert len(decide(project, {now[1]: first.value}).left) == 1
 
 
 def test_who_has_an_image_open_keeps_it_and_none_of_the_rest_is_lost(project: Project) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.results.segmentation import Segmentation, build_segmentation, class_indices
 from napari_corrclip.results.vectors import RegionVectors
+from napari_corrclip.wording.amounts import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,14 @@ class CaseSet:
     def accuracy(self) -> float:
         """Share of all counted pixels that the pre-labels have right."""
         return mean_accuracy([(case.truth, case.result.labels) for case in self.cases])
+
+    @property
+    def summary(self) -> str:
+        """What it is, how much, and how far right, in a line."""
+        return (
+            f"{self.title}: {count(len(self.cases), 'image')}, {self.how}, right on "
+            f"{100 * self.accuracy:.1f} % of the pixels"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from napari_corrclip.evaluation.effort.simulation.arms import (
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
 from napari_corrclip.evaluation.plotting import png
+from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def curve_plot(study: SetStudy, arms: Sequence[Arm]) -> bytes:
     axes[0, 0].set_title("one by one", fontsize=9)
     axes[0, 1].set_title("with all tools", fontsize=9)
     figure.suptitle(
-        f"{visible(study.title)}: {len(study.best)} images, {study.regions:.0f} regions, pre-labels "
+        f"{visible(study.title)}: {count(len(study.best), 'image')}, {study.regions:.0f} regions, pre-labels "
         f"{100 * study.accuracy:.0f} % right; dotted: what regions can reach, dashed: 95 % of it",
         fontsize=9,
         parse_math=False,  # a $ in a folder's name begins no formula

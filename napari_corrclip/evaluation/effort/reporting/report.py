@@ -26,6 +26,7 @@ from napari_corrclip.evaluation.effort.reporting.cells import (
 from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, Arm
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
+from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.csv_cells import quoted, rows_to_csv
 
 AFTER = (10, 30, 100, 300)
@@ -133,7 +134,7 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
     ceilings = {measure: study.ceiling(measure) for measure in MEASURES}
     yield f"## {plain_text(study.title)}\n"
     yield (
-        f"{len(study.best)} images, {study.regions:.0f} regions each; {study.how}, right on "
+        f"{count(len(study.best), 'image')}, {study.regions:.0f} regions each; {study.how}, right on "
         f"{100 * study.accuracy:.1f} % of the pixels. The regions' ceiling: "
         f"{interval(ceilings['accuracy'])} of the pixels, mean IoU {interval(ceilings['miou'])}.\n"
     )
