@@ -693,7 +693,8 @@ class Session:
             reassign: what becomes of the decisions of each removed class that has any: another class,
                 or ``None`` to take them back.
             classify: whether the engine may be asked; without it an added class has no pixels yet.
-            provisional: whether the result is a first look that :meth:`refine` is to follow.
+            provisional: whether :meth:`refine` is to follow, since the result is a first look, or there is
+                none yet.
 
         Raises:
             InputError: a removed class has decisions and ``reassign`` does not name it, the result
@@ -716,7 +717,7 @@ class Session:
                 if self.vocabulary is former and self.engine is engine:
                     plan = predictions.change_vocabulary(self.state, words, found, reassign)
                     # What was predicted at a first look and stays is still that.
-                    first = provisional if found is not None else self.provisional
+                    first = provisional or (found is None and self.provisional)
                     return self.timeline.do(plan, provisional=first)
 
     def new_class(

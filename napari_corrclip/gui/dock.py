@@ -32,6 +32,7 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.gui.classes.motions import Motions
 from napari_corrclip.gui.comparing.window import CompareWindow
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
@@ -59,6 +60,7 @@ from napari_corrclip.gui.sheet.window import SheetWindow
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
+from napari_corrclip.gui.words.merging import MergeWish
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.choice import Choice
@@ -82,6 +84,7 @@ from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Opened, Workspace
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.merging import merged
 from napari_corrclip.weights.extras import missing_extra
 
 WIDTH = 320
@@ -166,6 +169,8 @@ class CorrClipDock(Docked):
         self.sheet.opened.connect(self.projects.open_region)
         self.sheet.class_made.connect(self.projects.show_words)
         self.projects.panel.sheet.connect(self._show_sheet)
+        self.motions = Motions(self.projects.review, self.say)
+        self.words.of_set = self.motions
         self.projects.panel.conflicts.connect(lambda: self._show_sheet(conflicts=True))
         self.compare = CompareWindow(viewer, self.image, self, self.projects.review, self.say)
         self.compare.opened.connect(self.projects.open_item)
@@ -257,6 +262,10 @@ class CorrClipDock(Docked):
         self.display.left.connect(self._plane_left)
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
+        self.words.merging.connect(self._merge_classes)
+        self.words.parting.connect(self.motions.part)
+        self.words.bringing_back.connect(self.motions.bring_back)
+        self.motions.changed.connect(self._set_has_other_classes)
         self.correct.class_asked.connect(self.words.add)
         self.correct.begun.connect(lambda: self.pages.turn_to(Page.CORRECT))
         self.words.refused.connect(self._say_refusal)
@@ -509,6 +518,7 @@ class CorrClipDock(Docked):
         self.model.device.close_jobs()
         self.display.close()
         self.sheet.close()
+        self.motions.let_go()
         self.compare.close()
         self.projects.close()
         for kept in self._given_up:
@@ -544,6 +554,7 @@ class CorrClipDock(Docked):
         self.controller.fall_silent()
         self.controller.close()
         self.sheet.let_go()
+        self.motions.let_go()
         self.compare.let_go()
         self.projects.let_go()
         self.model.device.close_jobs()
@@ -647,9 +658,59 @@ class CorrClipDock(Docked):
         if self.image.layer is not None and self.image.layer.ndim > 2:
             self._image_chosen()
 
+    def _merge_classes(self, wish: MergeWish) -> None:
+        """Let classes be another one: on all images of the set that is open, or else on this image."""
+        self.say(OVER)
+        words, session = self.words.vocabulary, self.workspace.session
+        if words is None or self.motions.merge(wish):
+            return
+        names = [words.by_value(value).name for value in wish.values]
+        heir = words.by_value(wish.heir).name
+        if session is None or self._elsewhere:
+            for name in names:
+                words, _ = merged(words, name, heir, prompts=wish.prompts)
+            self.words.take(words)
+        elif self.controller.running:
+            self.say("Something is at work; wait for it or cancel it, then merge.")
+        else:
+            with session.step(f"Merge {', '.join(map(repr, names))} into {heir!r}"):
+                for name in names:
+                    words, _ = merged(session.vocabulary, name, heir, prompts=wish.prompts)
+                    session.merge_classes(name, heir, vocabulary=words)
+
+    def _set_has_other_classes(self) -> None:
+        """Show the classes that the set has by now, where no session shows its own."""
+        project = self.projects.review.project
+        if project is not None and self.workspace.session is None:
+            self.words.show_vocabulary(project.vocabulary)
+        self.projects.show_words()
+
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         self.say(OVER)  # what was refused before
         before = self.controller.vocabulary
+        if vocabulary is None or self.controller.segmenting:
+            self._take_words(before, vocabulary)
+            return
+        going = self.motions.going(before, vocabulary)
+        if not going:
+            self._take_words(before, vocabulary)
+            return
+        staying = self.motions.staying(going)
+        answers = ask_about_removed(self, going, staying)
+        told = None if answers is None else self.motions.remove(answers)
+        if told is None:
+            self.words.show_vocabulary(before or self.motions.classes)
+            return
+        self._take_words(self.motions.without(before or staying, going), vocabulary)
+        self.say(told)
+
+    def _take_words(self, before: Vocabulary | None, vocabulary: Vocabulary | None) -> None:
+        """Take other classes.
+
+        Args:
+            before: those of the image that is corrected; ``None``: none is.
+            vocabulary: from now on; ``None``: there is none.
+        """
         if vocabulary is not None:
             typed, vocabulary = vocabulary, self.projects.words_beside(before, vocabulary)
             if vocabulary != typed:
@@ -807,10 +868,12 @@ class CorrClipDock(Docked):
             return
         steps = session.history.done
         former, self._step = self._step, steps[-1:]
-        if self._heard or former == self._step:
-            return
         gone = [step for step in former if step not in steps]
-        if gone and session.can_redo:
-            self.say(Said(f"Undone: {gone[0].title}.", Kind.DONE))
+        undone = session.can_redo and bool(gone)
+        besides = self.motions.told_undone(gone[0]) if undone else ""
+        if former == self._step or (self._heard and not besides):
+            return
+        if undone:
+            self.say(Said(besides or f"Undone: {gone[0].title}.", Kind.DONE))
         elif steps:
             self.say(done(steps[-1].title))

@@ -76,6 +76,7 @@ def remove_steps(
     *,
     opened: Mapping[str, Session] | None = None,
     only: Collection[str] | None = None,
+    besides: Collection[str] = (),
     to: DecidedSheet | None = None,
 ) -> Steps[DecidedSheet]:
     """Take back what was decided as a class, and let it go.
@@ -89,7 +90,7 @@ def remove_steps(
         gone = GoneClass(words.values.index(class_.value), kept(words, class_))
         to = begin(index.folder, by, removed=gone)
     items, left = list(to.items), list(to.left)
-    done = {item.name for item in items}
+    done = {*besides, *(item.name for item in items)}
     records = [
         record
         for record in index.items()
@@ -168,5 +169,7 @@ def _remove(
                     session.clear(decided)
                 if (session.pins == value).any():
                     session.paint(session.pins == value, None)
-            session.set_vocabulary(words.remove(own.name), classify=False)
+            left = words.remove(own.name)
+            # Where it is seen, what is no class by that is looked for once more.
+            session.set_vocabulary(left, classify=False, provisional=is_open)
     return item

@@ -66,6 +66,10 @@ def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[i
         left = tuple(class_ for class_ in words.classes if class_.value != merged.value)
         if heir not in words.values:
             left = (*left, by_value[heir])
+        left = tuple(  # which may have got the prompts of the other one
+            replace(class_, prompts=by_value[heir].prompts) if class_.value == heir else class_
+            for class_ in left
+        )
         if sum(class_.background for class_ in left) > 1:
             left = tuple(
                 replace(class_, background=False) if class_.value == heir else class_

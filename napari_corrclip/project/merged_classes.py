@@ -14,7 +14,14 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
 from napari_corrclip.project.index import Index, MergedClass
 from napari_corrclip.project.words import current
-from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar, tree
+from napari_corrclip.vocabulary import (
+    MAX_VALUE,
+    Vocabulary,
+    VocabularyClass,
+    grammar,
+    merging,
+    tree,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +59,9 @@ def merge_classes(
     See :meth:`~napari_corrclip.project.project.Project.merge_classes`.
     """
     words = current(index)
-    place, target = words.index(which), words.index(into)
-    if place == target:
-        raise InputError(f"{words.names[place]!r} is one class already; give two.")
-    gone, heir = words.classes[place], words.classes[target]
-    taken = [prompt for prompt in gone.prompts if prompts and prompt not in heir.prompts]
-    # What was below it is below the heir, or where the heir was itself below it, below its parent.
-    line = tree.line_of(words.parents, heir.value)
-    above = gone.parent if gone.value in line else heir.value
-    classes = [class_ for class_ in words.classes if class_ is not gone]
-    left = replace(words, classes=tree.rejoined(classes, {gone.value: above}))
-    if taken:
-        left = left.with_prompts(left.index(heir.name), [*heir.prompts, *taken])
+    left, taken = merging.merged(words, which, into, prompts=prompts)
+    place = words.index(which)
+    gone, heir = words.classes[place], words.classes[words.index(into)]
     merged = MergedClass(gone.value, heir.value, place, kept(words, gone), taken, by, now())
     index.choose(left, index.recipe)
     index.note_merge(merged)

@@ -470,6 +470,7 @@ class Project:
         by: str = "",
         opened: Mapping[str, Session] | None = None,
         only: Collection[str] | None = None,
+        besides: Collection[str] = (),
         begun: DecidedSheet | None = None,
     ) -> Steps[DecidedSheet | None]:
         """Generator of :meth:`remove_class`.
@@ -480,6 +481,7 @@ class Project:
             by: as there.
             opened: as for :meth:`decide`.
             only: names of items, on which alone it is taken back now, and the class stays; ``None``: on all.
+            besides: names of items on which that was done already.
             begun: a record that this goes on with.
         """
         self._index.check_writable()
@@ -488,7 +490,14 @@ class Project:
             return None
         return (
             yield from class_removal.remove_steps(
-                self._index, self._lesson, name, by, opened=opened, only=only, to=begun
+                self._index,
+                self._lesson,
+                name,
+                by,
+                opened=opened,
+                only=only,
+                besides=besides,
+                to=begun,
             )
         )
 
@@ -1627,7 +1636,13 @@ class Project:
         return encoded
 
     def take(
-        self, item: ItemRecord | str, session: Session, *, by: str = "", decided: bool = True
+        self,
+        item: ItemRecord | str,
+        session: Session,
+        *,
+        by: str = "",
+        decided: bool = True,
+        moved: Mapping[int, int] | None = None,
     ) -> None:
         """Take note of a session that somebody else keeps in an item's folder, as a window does.
 
@@ -1636,12 +1651,14 @@ class Project:
             session: of the item, as it is now.
             by: who corrects.
             decided: whether something was decided since, so that the item is in review.
+            moved: label values of classes that became others, or are their own again, by what they are in
+                the session now; who decided stays.
 
         Raises:
             InputError: it cannot be written.
         """
         self._index.check_writable()
-        reviewing.take(self._index, self.item(item), session, by, decided=decided)
+        reviewing.take(self._index, self.item(item), session, by, decided=decided, moved=moved)
 
     def catch_up(self) -> int:
         """Take decisions into the index that it never heard of; return of how many items they are.

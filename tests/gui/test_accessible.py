@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.model.weights_question import WeightsDialog
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog
 from napari_corrclip.gui.words.panel import COLOR
 from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.work.said import done
@@ -61,7 +62,9 @@ def test_every_control_list_and_table_has_a_name_and_says_what_it_is_for(person:
     words = Vocabulary.typed("red, green")
     removal = RemovalDialog({words.classes[0]: (2, 3)}, words, dock)
     weights = WeightsDialog(get_preset("vit-b-16").networks, dock)
-    for dialog in (removal, weights):
+    merging = MergeDialog(words, [0], "…", dock)
+    again = AgainDialog("Part again", {"red": "red, which became green"}, "…", dock)
+    for dialog in (removal, weights, merging, again):
         names = [name_of(widget, dialog) for widget in controls(dialog)]
         assert len(names) >= 2
         assert all(any(letter.isalpha() for letter in name) for name in names)

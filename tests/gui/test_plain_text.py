@@ -32,6 +32,7 @@ from napari_corrclip import gui
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.model.weights_question import WeightsDialog
 from napari_corrclip.gui.session.loading import ask_to_leave
+from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog
 from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.work.said import done
 from napari_corrclip.plugin import reader as _reader
@@ -189,8 +190,11 @@ def test_windows_that_ask_show_names_as_they_stand(
     words = Vocabulary.from_names(NAMES)
     removed = RemovalDialog(dict.fromkeys(words, (2, 9)), words, hostile.dock)
     files = WeightsDialog([replace(NetworkSpec.local("timm", TAGS, "a.pth"), licence=TAGS)])
-    check(removed, files)
-    removed.deleteLater()
+    merging = MergeDialog(words, [0], TAGS, hostile.dock)
+    again = AgainDialog("Part again", {TAGS: f"{TAGS}, which became {TAGS}"}, TAGS, hostile.dock)
+    check(removed, files, merging, again)
+    for dialog in (removed, merging, again):
+        dialog.deleteLater()
     files.deleteLater()
 
 

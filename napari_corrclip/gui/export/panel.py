@@ -25,6 +25,7 @@ from napari_corrclip.project.exporting import LABELLED
 from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
 OWN = "Separate files"
@@ -121,6 +122,14 @@ class ExportPanel(QWidget):
         """The set that is written; ``None``: the image alone."""
         return None if self.what.currentText() == THIS else self.project()
 
+    @property
+    def _words(self) -> Vocabulary | None:
+        """The classes of what is written: of a set, or of the image that is corrected."""
+        project, session = self.project(), self._workspace.session
+        if project is not None and (self._set is not None or self.item() is not None):
+            return project.vocabulary
+        return None if session is None else session.vocabulary
+
     def project_opened(self, project: Project | None) -> None:
         """Offer the images of a set, or no more."""
         self.what.setVisible(project is not None)
@@ -154,7 +163,8 @@ class ExportPanel(QWidget):
         self.files.setVisible(format_ is None)
         self.trainer.setVisible(format_ is not None)
         if format_ is not None:
-            self.trainer.show_format(format_, several=project is not None)
+            words = self._words
+            self.trainer.show_format(format_, several=project is not None, words=words)
         picture = self._workspace.picture
         there = self._workspace.session is not None and picture is not None
         self.button.setEnabled(

@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.widgets import Label, Line, combo, set_tip
+from napari_corrclip.gui.words.rolling import RollUpChoice
 from napari_corrclip.project.export.exporting import ExportOptions, split_of
 from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.numbering import Background, Choices, First
 from napari_corrclip.project.export.pictures import How
-from napari_corrclip.vocabulary import MAX_VALUE
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 MASKS: dict[Wanted, str] = {"regions": "a region each", "classes": "a class each", "both": "both"}
 PICTURES: dict[How, str] = {"copy": "copied", "link": "linked to", "none": "left where they are"}
@@ -28,8 +29,8 @@ class TrainerPanel(QWidget):
     """The fields of an export: what masks are of, numbers, where images go, and a split.
 
     Attributes:
-        masks, first, background, unlabelled, ignored, pictures, split, seed: the fields; of those that a
-            format does not leave free none is shown.
+        masks, roll_up, first, background, unlabelled, ignored, pictures, split, seed: the fields; of those
+            that a format does not leave free none is shown.
 
     Signals (psygnal):
         changed: a choice is another one.
@@ -41,6 +42,7 @@ class TrainerPanel(QWidget):
         super().__init__(parent)
         self._format: Format | None = None
         self.masks = combo((), "What a mask is of")
+        self.roll_up = RollUpChoice()
         self.first = combo((), "How classes are numbered")
         self.background = combo(
             (),
@@ -75,6 +77,7 @@ class TrainerPanel(QWidget):
         self._dealt = _side_by_side(self.split, "Seed", self.seed)
         fields: dict[str, QWidget] = {
             "Masks": self.masks,
+            "Classes": self.roll_up,
             "Numbers": self.first,
             "Background": self.background,
             "No class": self._void,
@@ -83,12 +86,18 @@ class TrainerPanel(QWidget):
         }
         for row, (name, field) in enumerate(fields.items()):
             label = Label(name)
-            named = {self._void: self.unlabelled, self._dealt: self.split}.get(field, field)
+            named = {
+                self._void: self.unlabelled,
+                self._dealt: self.split,
+                self.roll_up: self.roll_up.box,
+            }.get(field, field)
             label.setBuddy(named)
             named.setAccessibleName(name)
             grid.addWidget(label, row, 0)
             grid.addWidget(field, row, 1)
             self._rows[name] = label, field
+        self.roll_up.box.setAccessibleName("Classes count")
+        self.roll_up.changed.connect(lambda: self.changed.emit())
         self.unlabelled.setAccessibleName("Number of what has no class")
         self.ignored.setAccessibleName("Number of what is ignored")
         self.seed.setAccessibleName("Seed of the split")
@@ -97,12 +106,15 @@ class TrainerPanel(QWidget):
         for line in (self.unlabelled, self.ignored, self.split, self.seed):
             line.textChanged.connect(lambda _: self.changed.emit())
 
-    def show_format(self, format_: Format, *, several: bool) -> None:
+    def show_format(
+        self, format_: Format, *, several: bool, words: Vocabulary | None = None
+    ) -> None:
         """Offer the choices of a format, its usual ones first.
 
         Args:
             format_: that is chosen.
             several: whether there are several images, which can be split.
+            words: the classes that are written; ``None``: it is not known.
         """
         if format_ is not self._format:
             self._format = format_
@@ -119,6 +131,7 @@ class TrainerPanel(QWidget):
             self._show_void(format_)
         for name, there in (
             ("Masks", self.masks.count() > 1),
+            ("Classes", self.roll_up.show_words(words)),
             ("Numbers", self.first.count() > 1),
             ("Background", self.background.count() > 1),
             ("No class", "unlabelled" in format_.free),
@@ -178,6 +191,7 @@ class TrainerPanel(QWidget):
             pictures=self.pictures.currentData(),
             split=split_of(text) if text else (),
             seed=_seed(self.seed) if text else 0,
+            roll_up=self.roll_up.value,
             replace=replace,
         )
 

@@ -6,7 +6,7 @@ Edits themselves are on the disk as they are made, by the workspace; what no dis
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qtpy.QtCore import QTimer
@@ -89,6 +89,7 @@ class Keeping:
         self._begun = False  # whether the index knows that something was decided
         self._undrawn = False  # whether the small picture is older than what the index knows
         self._was_decided = False  # something, since the session was opened
+        self._following = False  # what the set says, which decides nothing
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(SOON)
@@ -132,7 +133,7 @@ class Keeping:
     def edited(self) -> None:
         """Tell the index of an edit: of the first one at once, of the others soon."""
         shown = self._shown()
-        if shown is None or not self._is_news(shown.session):
+        if shown is None or self._following or not self._is_news(shown.session):
             return
         if not self._soon.isActive():  # edits that go on do not put it off
             self._soon.start()
@@ -175,6 +176,33 @@ class Keeping:
             keep_means(shown.project.folder_of(shown.record), shown.session)
         except InputError as error:
             self._tell(error)
+
+    def follow(self, follow: Callable[[Session], Mapping[int, int]]) -> bool:
+        """Let the open session take what became of the set's classes, by which nobody decides.
+
+        Args:
+            follow: makes the step, and returns the label values that are others by it.
+
+        Returns:
+            Whether there was a session that took something.
+
+        Raises:
+            InputError: the index cannot be told.
+        """
+        self.keep()  # what was decided before
+        shown = self._shown()
+        if shown is None or shown.project.read_only:
+            return False
+        self._following = True
+        try:
+            moved = follow(shown.session)
+        finally:
+            self._following = False
+        if moved:
+            record = shown.project.item(shown.record)
+            shown.project.take(record, shown.session, by=self.by, decided=False, moved=moved)
+            self._told, self._undrawn = _told_of(shown.session), True
+        return bool(moved)
 
     def take_whole(self) -> None:
         """Let the index have the session as it is, also where nothing was decided.

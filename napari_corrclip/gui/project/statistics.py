@@ -10,18 +10,19 @@ from typing import Any
 import napari
 from napari.utils.theme import get_theme
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.view import COLORS
 from napari_corrclip.gui.widgets import Label, OwnWindow
+from napari_corrclip.gui.words.rolling import RollUpChoice
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.project.statistics import BINS, Figures
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import RollUp, Vocabulary
 
 MOST = 25
 """So many classes have a bar; of more, those with the largest area."""
@@ -64,17 +65,33 @@ class StatisticsWindow:
         self._jobs = Jobs()
         self._folder: Path | None = None  # whose figures are shown
         inside = QWidget()
+        self.roll_up = RollUpChoice()
         self.picture, self.text = Label(), Label()
         self.picture.setAccessibleName("Figures of the project")
         column = QVBoxLayout(inside)
+        column.addLayout(self._counted())
         column.addWidget(self.picture)
         column.addWidget(self.text)
         self.window = OwnWindow(inside, "CorrCLIP: statistics", parent)
+        self.roll_up.changed.connect(self._draw_again)
         viewer.events.theme.connect(self._take_theme)
+
+    def _counted(self) -> QHBoxLayout:
+        """Return the row of what classes count as."""
+        self._named = Label("Classes count")
+        self._named.setBuddy(self.roll_up.box)
+        row = QHBoxLayout()
+        row.addWidget(self._named)
+        row.addWidget(self.roll_up)
+        row.addStretch(1)
+        return row
 
     def open(self, project: Project) -> None:
         """Count and draw; the window comes when that is done."""
         self._folder = project.folder
+        there = self.roll_up.show_words(project.vocabulary)
+        for part in (self._named, self.roll_up):
+            part.setVisible(there)
         self._draw(project.folder)
 
     def close(self) -> None:
@@ -88,10 +105,18 @@ class StatisticsWindow:
         self._viewer.events.theme.disconnect(self._take_theme)
 
     def _draw(self, folder: Path) -> None:
-        steps = _steps(folder, Look.of(self._viewer.theme))
+        try:
+            to = self.roll_up.value
+        except InputError as error:
+            self.text.setText(str(error))
+            return
+        steps = _steps(folder, Look.of(self._viewer.theme), to)
         self._jobs.start(steps, done=self._show, failed=self._failed)
 
     def _take_theme(self, _event: object = None) -> None:
+        self._draw_again()
+
+    def _draw_again(self) -> None:
         if self._folder is not None and self.picture.isVisible():
             self._draw(self._folder)
 
@@ -120,10 +145,10 @@ def said_of(found: Figures) -> str:
     return f"{images or 'no image'}; {decided:,} of {regions:,} regions decided by hand"
 
 
-def _steps(folder: Path, look: Look) -> Steps[tuple[Figures, bytes]]:
+def _steps(folder: Path, look: Look, roll_up: RollUp | None) -> Steps[tuple[Figures, bytes]]:
     yield Progress("count", 0, 2)
     with Project.open(folder, read_only=True) as project:
-        found, words = project.figures(), project.vocabulary
+        found, words = project.figures(roll_up=roll_up), project.vocabulary
     yield Progress("draw", 1, 2)
     return found, draw(found, words, look)
 

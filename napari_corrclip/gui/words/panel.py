@@ -25,6 +25,7 @@ from napari_corrclip.gui.preferences import palette_of_new_classes
 from napari_corrclip.gui.widgets import Line, button, give_room_back, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
 from napari_corrclip.gui.words.detail import ClassDetail
+from napari_corrclip.gui.words.merging import MergeWish, NoSet, OfSet, ask_again, ask_merge
 from napari_corrclip.gui.words.parent import ask_parent
 from napari_corrclip.gui.words.readings import read_typed
 from napari_corrclip.gui.words.renaming import Letters, ask_about_prompt, renamed_with_prompt
@@ -63,16 +64,23 @@ class VocabularyPanel(QWidget):
     Attributes:
         prompts_follow: whether a class that is looked for by its name is looked for by its new name once it
             is renamed; ``None``: a person is asked.
+        of_set: the set whose classes they are.
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
         refused: an error, or a sentence.
         told: a sentence on what was done.
+        merging: a :class:`~napari_corrclip.gui.words.merging.MergeWish`.
+        parting: the name of a merged class that is to be one of its own again.
+        bringing_back: the name of a removed class that is to be there again.
     """
 
     changed = Signal(object)
     refused = Signal(object)
     told = Signal(Said)
+    merging = Signal(MergeWish)
+    parting = Signal(str)
+    bringing_back = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -135,6 +143,7 @@ class VocabularyPanel(QWidget):
         layout.addWidget(self.detail)
         layout.addWidget(self._below)
         self.prompts_follow: bool | None = None
+        self.of_set: OfSet = NoSet()
         self._former: Vocabulary | None = None
         self._session: Session | None = None
         self._shares_shown = True
@@ -441,15 +450,25 @@ class VocabularyPanel(QWidget):
         self.model.move(rows, max(to, 0))
 
     def _offer(self, at: QPoint) -> None:
-        """Show what can be done with the selected classes, at a place on the screen."""
-        if not self.table.rows():
-            return
+        """Show what can be done with the selected classes, and those that went, at a place on the screen."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        action = menu.addAction("Parent…")
-        assert action is not None
-        action.triggered.connect(lambda *_: self._put_below())
-        menu.popup(at)
+        rows, words = self.table.rows(), self.vocabulary
+        offered: dict[str, Callable[[], object]] = {}
+        if rows:
+            offered["Parent…"] = self._put_below
+        if rows and words is not None and len(rows) < len(words):
+            offered["Merge into…"] = self._merge
+        if self.of_set.merged():
+            offered["Part again…"] = self._part
+        if self.of_set.removed():
+            offered["Bring back…"] = self._bring_class_back
+        for text, call in offered.items():
+            action = menu.addAction(text)
+            assert action is not None
+            action.triggered.connect(lambda *_, call=call: call())
+        if offered:
+            menu.popup(at)
 
     def _put_below(self) -> None:
         """Ask which class the selected ones are below."""
@@ -460,6 +479,40 @@ class VocabularyPanel(QWidget):
         # The table may have changed behind the question.
         if changed is not None and changed != words and self.vocabulary == words:
             self._set(changed)
+
+    def _merge(self) -> None:
+        """Ask which class the selected ones become."""
+        words, rows = self.vocabulary, self.table.rows()
+        if words is None or not rows:
+            return
+        values = [words.values[row] for row in rows]
+        ours = self.of_set.merges(values)
+        if ours is not None:  # on all images; what the set does not have cannot take anything there
+            words = ours
+            rows = [words.values.index(value) for value in values]
+        wish = ask_merge(self, words, rows, self.of_set.told_of(values))
+        if wish is not None:
+            self.merging.emit(wish)
+
+    def _part(self) -> None:
+        """Ask which merged class is to be one of its own again."""
+        named = {
+            gone: f"{gone}, which became {heir}" for gone, heir in self.of_set.merged().items()
+        }
+        told = (
+            "It is a class again on all images, with everything that was decided as it; what was decided "
+            "since stays."
+        )
+        name = ask_again(self, "Part again", named, told)
+        if name is not None:
+            self.parting.emit(name)
+
+    def _bring_class_back(self) -> None:
+        """Ask which removed class is to be there again."""
+        told = "It is a class again on all images, with everything that was decided as it."
+        name = ask_again(self, "Bring back", {name: name for name in self.of_set.removed()}, told)
+        if name is not None:
+            self.bringing_back.emit(name)
 
     def _remove(self) -> None:
         rows = self.table.rows()
@@ -473,6 +526,10 @@ class VocabularyPanel(QWidget):
         for name in [words.names[row] for row in rows]:
             words = words.remove(name)
         self._set(words)
+
+    def take(self, vocabulary: Vocabulary) -> None:
+        """Have other classes, as if they had been edited in the table."""
+        self._set(vocabulary)
 
     def _set(self, vocabulary: Vocabulary | None) -> None:
         former = self.vocabulary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from qtpy.QtWidgets import (
     QComboBox,
@@ -19,6 +20,22 @@ from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.wording.amounts import count
 
 TAKE_BACK = "nobody; take it back"
+
+
+class Decided(NamedTuple):
+    """The count of what was decided as a class.
+
+    Attributes:
+        regions: that were decided as it.
+        pixels: that were painted as it, of the image that is open.
+        images: of a set, on how many the regions are; ``None``: it is asked of one image alone.
+    """
+
+    regions: int
+    pixels: int
+    images: int | None = None
+
+
 Reassigned = dict[str | int, str | int | None]
 
 
@@ -26,7 +43,7 @@ class RemovalDialog(QDialog):
     """A row for each class, with what becomes of its decisions.
 
     Args:
-        decided: each class that goes, with its decided regions and painted pixels.
+        decided: each class that goes, with what was decided as it; in a set its parent is chosen first.
         vocabulary: the classes from now on.
         parent: what it stands before.
 
@@ -36,7 +53,7 @@ class RemovalDialog(QDialog):
 
     def __init__(
         self,
-        decided: Mapping[VocabularyClass, tuple[int, int]],
+        decided: Mapping[VocabularyClass, Decided | tuple[int, int]],
         vocabulary: Vocabulary,
         parent: QWidget | None = None,
     ) -> None:
@@ -49,12 +66,15 @@ class RemovalDialog(QDialog):
         rows = QWidget()
         form = QFormLayout(rows)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
-        for class_, (regions, pixels) in decided.items():
+        for class_, counts in decided.items():
+            found = Decided(*counts)
             box = QComboBox()
             box.addItems([TAKE_BACK, *vocabulary.names])
             box.setAccessibleName(f"Who gets what was decided as {class_.name!r}")
+            if found.images is not None and class_.parent in self._values:
+                box.setCurrentIndex(1 + self._values.index(class_.parent))
             self.boxes[class_.value] = box
-            label = Label(_assigned(class_, regions, pixels))
+            label = Label(_assigned(class_, found))
             box.setAccessibleDescription(label.text())
             form.addRow(label, box)
         buttons = QDialogButtonBox()
@@ -80,13 +100,15 @@ class RemovalDialog(QDialog):
 
 
 def ask_about_removed(
-    parent: QWidget, decided: Mapping[VocabularyClass, tuple[int, int]], vocabulary: Vocabulary
+    parent: QWidget,
+    decided: Mapping[VocabularyClass, Decided | tuple[int, int]],
+    vocabulary: Vocabulary,
 ) -> Reassigned | None:
     """Ask what becomes of the decisions of each class that goes.
 
     Args:
         parent: the window of the question.
-        decided: each class that goes, with its decided regions and painted pixels.
+        decided: each class that goes, with what was decided as it.
         vocabulary: the classes from now on, with the session's values.
 
     Returns:
@@ -100,15 +122,19 @@ def ask_about_removed(
     return answers if sure else None
 
 
-def _assigned(class_: VocabularyClass, regions: int, pixels: int) -> str:
+def _assigned(class_: VocabularyClass, found: Decided) -> str:
     """Say what there is to be given away: ``1 region was assigned to 'big cat'. Give it to:``."""
     parts = []
-    if regions:
-        parts.append(count(regions, "region"))
-    if pixels:
-        parts.append(count(pixels, "painted pixel"))
-    one = regions + pixels == 1
+    if found.regions and found.images is not None:
+        parts.append(f"{count(found.regions, 'region')} on {count(found.images, 'image')}")
+    elif found.regions:
+        parts.append(count(found.regions, "region"))
+    if found.pixels:
+        here = "" if found.images is None else " on this one"
+        parts.append(f"{count(found.pixels, 'painted pixel')}{here}")
+    one = found.regions + found.pixels == 1
+    said = "assigned to" if found.images is None else "decided as"
     return (
-        f"{' and '.join(parts)} {'was' if one else 'were'} assigned to {class_.name!r}. "
+        f"{' and '.join(parts)} {'was' if one else 'were'} {said} {class_.name!r}. "
         f"Give {'it' if one else 'them'} to:"
     )

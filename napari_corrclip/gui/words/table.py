@@ -35,7 +35,7 @@ TIPS = {
     COLOR: "Click to choose the colour",
     KEY: "This key assigns the class, / finds those without one; double-click or F2 and press a letter "
     "for one of your own; drag the row to change the order",
-    NAME: "Double-click or F2 to rename; a right click puts it below another class",
+    NAME: "Double-click or F2 to rename; a right click puts it below another class, or merges it",
     PROMPTS: (
         "What the class is looked for by; commas separate prompts; empty: the name; "
         '"" (two quotes): nothing, examples alone find it'
@@ -245,7 +245,7 @@ class ClassTable(QTableView):
         self.setAccessibleName("Classes")
         self.setAccessibleDescription(
             "A row a class: colour, key, name, share. F2 renames, Space colours, Delete removes, "
-            "Alt with the arrows moves, the menu key puts it below another one"
+            "Alt with the arrows moves, the menu key puts it below another one or merges it"
         )
         self.setModel(model)
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)

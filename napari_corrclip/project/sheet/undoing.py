@@ -201,7 +201,7 @@ def _inverse(session: Session, at: int, ours: Vocabulary, survivors: Mapping[int
 
     changes = tuple(
         replace(
-            change if change.vocabulary is None else _with_classes_back(session, change, ours),
+            _with_classes_back(session, change, ours) if back else change,
             verdicts={
                 region: Swap(session.state.verdicts.get(region), now(swap.new))
                 for region, swap in change.verdicts.items()
@@ -223,7 +223,8 @@ def _with_classes_back(session: Session, change: Change, ours: Vocabulary) -> Ch
     Raises:
         InputError: another class of the session has the name of one.
     """
-    assert change.vocabulary is not None  # that is asked first
+    if change.vocabulary is None:  # of a better look by the classes that were left then
+        return replace(change, probabilities=None, taught=None)
     former, evidence = change.vocabulary.new, session.state.evidence
     back = [value for value in former.values if value not in change.vocabulary.old.values]
     words = session.vocabulary

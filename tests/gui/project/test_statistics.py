@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QImage
 
 from napari_corrclip.gui.pages import Page
-from tests.gui.hand import click_at, turn_to
+from napari_corrclip.gui.project.statistics import Look, draw
+from napari_corrclip.gui.words.rolling import EACH, UPPERMOST
+from tests.gui.hand import choose, click_at, turn_to
 from tests.gui.person import MINUTE, Person
 from tests.gui.project.opened import prelabelled, shown
 
@@ -42,10 +44,33 @@ def is_of_theme(person: Person, theme: str) -> bool:
 def test_figures_are_drawn_in_the_colours_of_the_theme(person: Person, images: Path) -> None:
     dock, qtbot = person.dock, person.qtbot
     dock.open_project(str(prelabelled(images)))
-    shown(person)
+    project = shown(person)
     turn_to(person, Page.IMAGES)
     click_at(person, dock.projects.panel.statistics_button)
     qtbot.waitUntil(dock.projects.statistics.picture.isVisible, timeout=MINUTE)
+    assert not dock.projects.statistics.roll_up.isVisible()  # no class is below another one
     for theme in ("dark", "light", "dark"):
         person.viewer.theme = theme  # while it is open
         qtbot.waitUntil(lambda t=theme: is_of_theme(person, t), timeout=20_000)
+    # Classes count as what they are kinds of, as soon as that is chosen.
+    project.choose(project.vocabulary.add("colour", prompts=()).with_parent("red", "colour"))
+    click_at(person, dock.projects.panel.statistics_button)
+    choice = dock.projects.statistics.roll_up
+    qtbot.waitUntil(choice.isVisible, timeout=MINUTE)
+    for text, to in ((UPPERMOST, "root"), (EACH, None)):
+        choose(choice.box, text)
+        found = project.figures(roll_up=to)
+        picture = QImage.fromData(draw(found, project.vocabulary, Look.of("dark")))
+        qtbot.waitUntil(lambda picture=picture: shows(person, picture), timeout=MINUTE)
+    assert {row.name for row in project.figures(roll_up="root").classes} == {
+        "green",
+        "blue",
+        "colour",
+    }
+
+
+def shows(person: Person, picture: QImage) -> bool:
+    """Whether the window shows a picture."""
+    pixmap = person.dock.projects.statistics.picture.pixmap()
+    kind = QImage.Format.Format_RGB32
+    return bool(pixmap.toImage().convertToFormat(kind) == picture.convertToFormat(kind))

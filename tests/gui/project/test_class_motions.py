@@ -1,0 +1,210 @@
+"""Classes of a project in motion, by mouse and keys: removed everywhere, merged, parted, brought back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QLabel
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog
+from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.reviewing import read_session
+from tests.gui.hand import choose, click_at, turn_to
+from tests.gui.menus import ask, press, row_of
+from tests.gui.person import MINUTE, Person, answer
+from tests.gui.project.opened import name_shown, prelabelled, shown
+from tests.gui.project.reviewer import SCENE, go_to
+
+pytestmark = pytest.mark.canvas
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of two scenes that was run, with three decisions on the second one as red."""
+    folder = tmp_path_factory.mktemp("motions") / "scenes"
+    folder.mkdir()
+    for number in range(2):
+        iio.imwrite(folder / f"scene {number}.png", generate_scene(number).image[:96, :128])
+    made = prelabelled(folder)
+    with Project.open(made) as project, project.session(SCENE.format(1), by="Ann") as session:
+        session.assign(session.ids[:3].tolist(), "red")
+    return made
+
+
+@pytest.fixture
+def project(person: Person, run: Path, tmp_path: Path) -> Project:
+    """The project, open, with two decisions on the first image as red, too."""
+    shutil.copytree(run.parent, tmp_path / "motions")
+    person.dock.open_project(str(tmp_path / "motions" / run.name))
+    found = shown(person)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 0", timeout=MINUTE)
+    turn_to(person, Page.CORRECT)
+    session = person.dock.session
+    session.assign(session.ids[:2].tolist(), "red")
+    return found
+
+
+def idle(person: Person) -> None:
+    """Wait until nothing is at work on the classes."""
+    dock = person.dock
+    person.qtbot.waitUntil(
+        lambda: not dock.motions.running and not dock.controller.running, timeout=MINUTE
+    )
+
+
+def replying(to: str | None, told: list[str], press_: str = "Remove") -> Callable[..., None]:
+    """Return what a person does in a question: reads it, chooses by keys, and presses a button."""
+
+    def reply(dialog: RemovalDialog | MergeDialog | AgainDialog) -> None:
+        boxes = dialog.boxes.values() if isinstance(dialog, RemovalDialog) else [dialog.box]
+        (box,) = boxes
+        told.extend(label.text() for label in dialog.findChildren(QLabel))
+        told.append(box.currentText())
+        if to is not None:
+            choose(box, to)
+        press(dialog, press_)
+
+    return reply
+
+
+def remove(person: Person, name: str) -> None:
+    person.dock.words.table.selectRow(row_of(person, name))
+    click_at(person, person.dock.words.remove_button)
+
+
+def elsewhere(project: Project, number: int = 1) -> Session:
+    """Return the session of an image as it is on the disk."""
+    return read_session(project.folder_of(SCENE.format(number)))
+
+
+def decided(session: Session) -> list[str]:
+    names = {class_.value: class_.name for class_ in session.vocabulary}
+    return [names[verdict.value] for _, verdict in sorted(session.state.verdicts.items())]
+
+
+def test_a_removed_class_is_asked_about_for_all_images_and_comes_back(
+    person: Person, project: Project
+) -> None:
+    session, told = person.dock.session, list[str]()
+    words, shares = project.vocabulary, session.labels.copy()
+    answer(RemovalDialog, replying(None, told, "Cancel"))
+    remove(person, "red")
+    assert told[0] == "5 regions on 2 images were decided as 'red'. Give them to:"
+    assert told[-1] == TAKE_BACK
+    assert person.dock.words.vocabulary == words
+    assert project.vocabulary == words
+    assert decided(session) == ["red", "red"]
+    answer(RemovalDialog, replying(TAKE_BACK, told))
+    remove(person, "red")
+    idle(person)
+    assert project.vocabulary.names == ("green", "blue")
+    assert person.dock.words.vocabulary == project.vocabulary
+    told_last = "Removed 'red'; 5 regions on 2 images are undecided again."
+    assert person.dock.status.text() == told_last
+    assert session.history.done[-1].title == "Sheet 1: class 'red' removed, 2 regions undecided"
+    assert decided(session) == decided(elsewhere(project)) == []
+    assert "red" not in elsewhere(project).vocabulary.names
+    assert project.decided_as("green").regions == 0
+    # By keys alone it is there again, on both.
+    answer(AgainDialog, replying("red", told, "Bring back"))
+    ask(person, "green", "Bring back…", by_key=True)
+    person.qtbot.waitUntil(lambda: "red" in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+    assert project.vocabulary == words
+    assert decided(session) == ["red"] * 2
+    assert decided(elsewhere(project)) == ["red"] * 3
+    assert (session.labels == shares).all()
+    assert person.dock.words.vocabulary == words
+    assert person.dock.status.text() == "'red' is a class again, with 5 regions."
+
+
+def test_the_parent_is_chosen_first_and_takes_it_on_all_images(
+    person: Person, project: Project
+) -> None:
+    person.type("colour > red")
+    idle(person)
+    person.qtbot.waitUntil(lambda: "colour" in project.vocabulary.names, timeout=MINUTE)
+    project.mark(SCENE.format(1), "verified", by="Ann")
+    session, told = person.dock.session, list[str]()
+    person.dock.projects.review.keep()
+    steps = len(session.history.done)
+    who = "SELECT id, by, state FROM regions WHERE state != '' ORDER BY item, id"
+    before = project._index.rows(who)
+    answer(RemovalDialog, replying(None, told))
+    remove(person, "red")
+    idle(person)
+    assert told[-1] == "colour"
+    assert project.merged_classes() == {"red": "colour"}
+    assert project.vocabulary.classes[project.vocabulary.index("colour")].prompts == ()
+    assert len(session.history.done) == steps + 1
+    assert decided(session) == ["colour", "colour"]
+    assert "'red' became 'colour' on all images. Part again…" in person.dock.status.text()
+    assert decided(elsewhere(project)) == ["red"] * 3  # it follows when it is opened
+    person.dock.projects.review.keep()
+    assert project._index.rows(who) == before
+    go_to(person, 1)
+    assert decided(person.dock.session) == ["colour"] * 3
+    assert str(project.item(SCENE.format(1)).state) == "verified"
+    go_to(person, 0, Qt.Key.Key_PageUp)
+    answer(AgainDialog, replying("red, which became colour", told, "Part again"))
+    ask(person, "blue", "Part again…")
+    person.qtbot.waitUntil(lambda: "red" in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+    assert person.dock.status.text() == "'red' is a class again on all images."
+    assert decided(person.dock.session) == ["red", "red"]
+    assert decided(elsewhere(project)) == ["red"] * 3
+    assert project._index.rows(who) == before
+    assert str(project.item(SCENE.format(1)).state) == "verified"
+
+
+def test_a_class_is_merged_by_keys_on_all_images(person: Person, project: Project) -> None:
+    session, told = person.dock.session, list[str]()
+    answer(MergeDialog, replying("blue", told, "Merge"))
+    ask(person, "red", "Merge into…", by_key=True)
+    person.qtbot.waitUntil(lambda: "red" not in project.vocabulary.names, timeout=MINUTE)
+    assert "5 regions on 2 images were decided as 'red'." in told[1]
+    assert project.vocabulary.classes[-1].prompts == ("blue", "red")
+    assert decided(session) == ["blue", "blue"]
+    assert session.vocabulary == project.vocabulary
+    assert "Merged 'red' into 'blue' on all images. Part again…" in person.dock.status.text()
+    QApplication.processEvents()
+    # Undone on this image it stays in the set, which is said.
+    person.press(person.dock.correct.undo_button)
+    person.qtbot.waitUntil(
+        lambda: "Undone on this image alone; Part again…" in person.dock.status.text(),
+        timeout=MINUTE,
+    )
+    assert project.merged_classes() == {"red": "blue"}
+
+
+def test_an_image_that_is_open_elsewhere_is_told_and_keeps_the_class(
+    person: Person, project: Project
+) -> None:
+    told: list[str] = []
+    with Project.open(project.folder) as other, other.session(SCENE.format(1), by="Bob"):
+        answer(RemovalDialog, replying(TAKE_BACK, told))
+        remove(person, "red")
+        idle(person)
+        assert "red" in project.vocabulary.names
+        text = person.dock.status.text()
+        assert "'red' stays as long as regions have it; remove it again." in text
+        assert "scene 1.png" in text
+        assert "is open already" in text
+    assert decided(person.dock.session) == []
+    assert decided(elsewhere(project)) == ["red"] * 3
+
+
+def test_what_nobody_decided_goes_without_a_question(person: Person, project: Project) -> None:
+    remove(person, "green")
+    person.qtbot.waitUntil(lambda: "green" not in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+    assert "green" not in person.dock.session.vocabulary.names
