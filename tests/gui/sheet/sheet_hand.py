@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.sheet.window import SheetWindow
+from tests.gui.hand import click_at, turn_to
 from tests.gui.person import MINUTE, Person
+from tests.gui.project.opened import shown
+
+
+def begin(person: Person, folder: Path) -> SheetWindow:
+    """Open the project, and its sheet by the button on the page of the images."""
+    dock = person.dock
+    dock.open_project(str(folder))
+    shown(person)
+    person.qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
+    turn_to(person, Page.IMAGES)
+    click_at(person, dock.projects.panel.sheet_button)
+    person.qtbot.waitUntil(lambda: dock.sheet.sheet is not None, timeout=MINUTE)
+    pictures(person)
+    return dock.sheet
 
 
 def pictures(person: Person) -> None:

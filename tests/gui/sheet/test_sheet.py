@@ -18,6 +18,7 @@ from tests.gui.hand import choose, click_at, turn_to
 from tests.gui.person import MINUTE, Person, answer
 from tests.gui.project.opened import name_shown, shown
 from tests.gui.sheet.sheet_hand import (
+    begin,
     click_on,
     mark_all,
     names,
@@ -30,20 +31,6 @@ from tests.gui.sheet.sheet_hand import (
 from tests.gui.window import settle
 
 pytestmark = pytest.mark.canvas
-
-
-def begin(person: Person, folder: Path) -> SheetWindow:
-    """Open the project, and its sheet by the button on the page of the images."""
-    dock = person.dock
-    dock.open_project(str(folder))
-    shown(person)
-    person.qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
-    turn_to(person, Page.IMAGES)
-    dock.grab().save(str(folder.parent / "dock.png"))
-    click_at(person, dock.projects.panel.sheet_button)
-    person.qtbot.waitUntil(lambda: dock.sheet.sheet is not None, timeout=MINUTE)
-    pictures(person)
-    return dock.sheet
 
 
 def picture_of(sheet: SheetWindow, path: Path) -> None:
