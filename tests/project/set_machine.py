@@ -6,7 +6,9 @@ that is opened, all exports, the lesson's rows, κ and what is joined, whenever 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -43,10 +45,15 @@ ran: Counter[str] = Counter()
 """How often each rule was carried out."""
 
 
+PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where projects lie that nobody keeps: thousands of steps are not to wait for a disk."""
+
+
 @cache
 def template() -> Path:
     """Return a project of six small images that was run, made once; and copied for each example."""
-    base = Path(tempfile.mkdtemp(prefix="motions-"))
+    base = Path(tempfile.mkdtemp(prefix="motions-", dir=PLACE))
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
     (base / "images").mkdir()
     for number in range(IMAGES):
         iio.imwrite(base / "images" / f"{number}.png", generate_scene(number).image[:64, :64])
@@ -69,7 +76,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.place = Path(tempfile.mkdtemp(prefix="motions-"))
+        self.place = Path(tempfile.mkdtemp(prefix="motions-", dir=PLACE))
         shutil.copytree(template().parent, self.place, dirs_exist_ok=True)
         self.project = Project.open(self.place / template().name)
         words, images = self.project.vocabulary, dict[str, Image]()
@@ -400,19 +407,21 @@ class Machine(RuleBasedStateMachine):
 
     def learnt(self, _: st.DataObject) -> None:
         """Hold what the lesson was taught to what is said: each region once, of the class that it is now."""
-        names = {item.name for item in self.project}
-        taught = Counter[tuple[str, int, int]]()
-        for store in self.project.lesson.stores():
-            for sitting in store.sittings():
-                assert sitting.image in names
-                for region, value in zip(sitting.looks.ids, sitting.looks.values, strict=True):
-                    taught[sitting.image, int(region), self.model.now(int(value))] += 1
         expected = {
             (name, region, self.model.now(said.value))
             for name, image in self.model.images.items()
             for region, said in image.told.items()
             if said.kind != "ignored"
         }
+        self.check_lesson(self.project, expected)
+
+    def check_lesson(self, project: Project, expected: set[tuple[str, int, int]]) -> None:
+        """Hold a lesson to items, regions and label values, and see that it has none twice."""
+        taught = Counter[tuple[str, int, int]]()
+        for store in project.lesson.stores():
+            for sitting in store.sittings():
+                for region, value in zip(sitting.looks.ids, sitting.looks.values, strict=True):
+                    taught[sitting.image, int(region), self.model.now(int(value))] += 1
         same(set(taught), expected)
         assert set(taught.values()) <= {1}, taught
 
@@ -457,6 +466,13 @@ class Machine(RuleBasedStateMachine):
             }
             same(found, rows)
             assert len(joined.open_conflicts()) == made.open
+            values = {name: value for value, name in names.items()}
+            decided = {
+                (name, region, values[shown])
+                for name, region, shown, state in rows
+                if state in ("assigned", "accepted")
+            }
+            self.check_lesson(joined, decided)
         shutil.rmtree(place)
 
     def check_comparison(self, found: Comparison, others: Mapping[str, Verdicts]) -> None:

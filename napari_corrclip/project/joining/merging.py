@@ -58,10 +58,13 @@ from napari_corrclip.project.joining.laying import Clash, Laid, lay
 from napari_corrclip.project.joining.making import appearing
 from napari_corrclip.project.joining.pairs import Pair, join_steps
 from napari_corrclip.project.joining.revalued import revalued
-from napari_corrclip.project.own_classes import bring_classes
+from napari_corrclip.project.learning import FOLDER as LESSON
+from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.own_classes import OwnClasses, bring_classes
 from napari_corrclip.project.records import DECIDED, LABELLED, ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, read_session, take, write_outcome
 from napari_corrclip.project.running import is_running
+from napari_corrclip.project.sheet.deciding import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.large import LargeSegmentation
 
@@ -167,6 +170,7 @@ def _copy_steps(first: Index, stage: Path) -> Steps[None]:
     for number, record in enumerate(records):
         yield Progress("copy", number, len(records))
         _copy_item(item_folder(first.folder, record.name), item_folder(stage, record.name))
+    _copy_item(first.folder / LESSON, stage / LESSON)
 
 
 def _copy_item(folder: Path, target: Path) -> None:
@@ -232,6 +236,12 @@ class _Join:
         ours = Names(index)
         # Then their files mean here what they mean there.
         self._alike = all(ours.are_of(each) for each in words.former(second))
+        self._lesson = ProjectLesson(
+            index.folder,
+            lambda item: index.item(item if isinstance(item, str) else item.name),
+            index.check_writable,
+            lambda words: OwnClasses.of(words, index.vocabulary, Names(index)),
+        )
         self._stacks: dict[int, Stack] = {stack.id: stack.planes for stack in second.stacks()}
         self.conflicts: list[Conflict] = []
         self.left_out: list[str] = []
@@ -384,7 +394,8 @@ class _Join:
             names = Names(self._index)
             moved = follow_merges(session, self._index.vocabulary, names)
             bring_classes(session, self._index.vocabulary, names)
-            yield session
+            with teaching(self._lesson, session, record, shows=False):
+                yield session
         if journal.problem is not None:
             raise InputError(journal.problem)
         take(self._index, record, session, "", decided=False, moved=moved)
