@@ -162,11 +162,14 @@ class Step:
         changes: in the order in which they were made.
         provisional: whether its prediction is a first look that a better one is to follow; not written
             to files.
+        of_set: whether it takes what became of the classes of a whole set, by whose change nobody
+            decides anything here.
     """
 
     title: str
     changes: tuple[Change, ...]
     provisional: bool = False
+    of_set: bool = False
 
     def __post_init__(self) -> None:
         """Make a title of others one that can be shown, and written to a file."""
@@ -177,7 +180,7 @@ class Step:
         changes = tuple(change.inverse() for change in reversed(self.changes))
         title = self.title
         back = title.removeprefix("Undo: ") if title.startswith("Undo: ") else f"Undo: {title}"
-        return Step(back, changes)
+        return Step(back, changes, of_set=self.of_set)
 
     @property
     def predicts(self) -> bool:
@@ -210,12 +213,14 @@ class Plan:
         change: what it does.
         notes: what the person is to be told about it, a sentence each.
         conflicts: ids of regions in which decisions disagree.
+        of_set: as in :class:`Step`.
     """
 
     title: str
     change: Change
     notes: tuple[str, ...] = ()
     conflicts: tuple[int, ...] = ()
+    of_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -790,7 +790,7 @@ class Session:
                 words = self.vocabulary.remove(self.vocabulary.by_value(value).name)
             said = title or class_merging.merging_title(self.state, value, heir)
             plan = class_merging.merge_class(self.state, value, heir, words, said, of_set=of_set)
-            return self.timeline.do(plan)
+            return self.timeline.do(plan, provisional=self.provisional)
 
     def route_classes(
         self,
@@ -810,9 +810,8 @@ class Session:
             title: of the step.
         """
         with self.locked():
-            return self.timeline.do(
-                class_merging.route_classes(self.state, mergings, vocabulary, now, title)
-            )
+            plan = class_merging.route_classes(self.state, mergings, vocabulary, now, title)
+            return self.timeline.do(plan, provisional=self.provisional)
 
     @property
     def provisional(self) -> bool:

@@ -267,7 +267,7 @@ class Timeline:
             if change.predicts:
                 self._group.provisional = provisional
         elif change.shows:
-            step = Step(plan.title, (change,), provisional)
+            step = Step(plan.title, (change,), provisional, plan.of_set)
             self.history.record(step)
             self._record(touched, ("do", step))
         return Edited(

@@ -10,13 +10,13 @@ from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import SESSION, item_folder
-from napari_corrclip.project.following import is_parting
+from napari_corrclip.project.following import has_parted
 from napari_corrclip.project.index import Index, MergedClass
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.merged_classes import Parted, class_of, part_classes
 from napari_corrclip.project.reviewing import reviewed
-from napari_corrclip.project.sheet.deciding import teaching
+from napari_corrclip.project.teaching import teaching
 
 _LAG = 0.1
 """Seconds by which the time of a file may lag behind the clock."""
@@ -39,8 +39,7 @@ def part_steps(index: Index, lesson: ProjectLesson, which: str | int) -> Steps[P
             continue
         try:
             with reviewed(index, record, record.by) as session:
-                done = session.history.done
-                if done and is_parting(done[-1], class_of(merged).name):
+                if has_parted(session, merged.value):
                     sessions += 1
                     with teaching(lesson, session, record, shows=False):
                         pass  # of verdicts that are of the class again

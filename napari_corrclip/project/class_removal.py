@@ -33,7 +33,8 @@ from napari_corrclip.project.sheet.acts import (
     note_item,
     removal_title,
 )
-from napari_corrclip.project.sheet.deciding import described, teaching
+from napari_corrclip.project.sheet.deciding import described
+from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.wording.amounts import count

@@ -16,7 +16,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.export.exporting import Exported, ExportOptions, Source, export_steps
 from napari_corrclip.project.export.formats import WRITTEN, format_called
-from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -183,7 +183,12 @@ def _in_words(
             f"{way}."
         )
     notes = tuple(
-        replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
-        for note in image.notes
+        _now(note, int(table[note.value]), int(table[note.predicted])) for note in image.notes
     )
     return replace(image, labels=table[labels], notes=notes)
+
+
+def _now(note: RegionNote, value: int, predicted: int) -> RegionNote:
+    """Return a note of what its classes are now; what was decided keeps which class was given."""
+    given = (note.given or note.value) if note.state and note.value else 0
+    return replace(note, value=value, predicted=predicted, given=0 if given == value else given)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.change import Change, Step
 from napari_corrclip.annotation.edits.class_merging import Merging
 from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.words import Names
@@ -29,18 +29,15 @@ def _parting_title(names: Sequence[str]) -> str:
     return " and ".join(map(repr, names)) + (_AGAIN if len(names) == 1 else _ALL_AGAIN)
 
 
-def is_parting(step: Step, name: str) -> bool:
-    """Whether a session took the merging of a class back by a step."""
-    return repr(name) in step.title and step.title.endswith((_AGAIN, _ALL_AGAIN))
-
-
-def is_motion(step: Step) -> bool:
-    """Whether a session took a merging of its set by a step, or took it back; nobody decides by that.
-
-    What a person does is called after a verb.
-    """
-    title = step.title.removeprefix("Undo: ")
-    return title.startswith(("'", '"')) and title.endswith((_WHOLE_SET, _AGAIN, _ALL_AGAIN))
+def has_parted(session: Session, value: int) -> bool:
+    """Whether the last that a session did was to take a merging back, among others of its set."""
+    for step in reversed(session.history.done):
+        if not step.of_set:
+            break
+        swaps = [change.vocabulary for change in step.changes if change.vocabulary is not None]
+        if any(value in swap.new.values and value not in swap.old.values for swap in swaps):
+            return True
+    return False
 
 
 def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[int, int]:
@@ -114,7 +111,8 @@ def _follow_back(session: Session, ours: Vocabulary, names: Names) -> dict[int, 
     if back:
         title = _parting_title([known.by_value(value).name for value in back])
     else:  # of one class, and now of another one, and both were there
-        title = _merging_title(*(names.last(value) for value in next(iter(moved.items()), (0, 0))))
+        value = next((value for value in sorted(gone) if value in now), min(gone))
+        title = _merging_title(names.last(value), names.last(now.get(value, value)))
     made = session.route_classes(mergings, known, now, title).made
     return (moved or {value: value for value in became}) if made else {}
 
@@ -133,16 +131,22 @@ def _routes(names: Names, words: Vocabulary) -> dict[int, int]:
 
 
 def _mergings(done: Sequence[Step]) -> list[Merging]:
-    """Return by what steps a session took classes for merged, the last one first."""
-    found, later = list[Merging](), list[Step]()
+    """Return by what changes a session took classes for merged, the last one first.
+
+    A better look that came to such a step since is a later change, as those of other steps are.
+    """
+    found, later = list[Merging](), list[Change]()
     for step in reversed(done):
-        if not is_motion(step):
-            later.append(step)
-        elif step.title.endswith(_WHOLE_SET) and not step.title.startswith("Undo: "):
-            for change in step.changes:
-                if change.vocabulary is not None:
-                    gone = set(change.vocabulary.old.values) - set(change.vocabulary.new.values)
-                    found += [Merging(value, change, tuple(later)) for value in gone]
+        motions = [change for change in step.changes if change.vocabulary is not None]
+        if not step.of_set:
+            later += step.changes
+            continue
+        if motions:
+            later += [change for change in step.changes if change.vocabulary is None]
+        for change in motions:
+            assert change.vocabulary is not None  # mypy does not see that it was asked
+            gone = set(change.vocabulary.old.values) - set(change.vocabulary.new.values)
+            found += [Merging(value, change, tuple(later)) for value in gone]
     return found
 
 

@@ -298,15 +298,24 @@ def recipe_in(opened: Opened) -> Recipe | None:
     return None
 
 
-def in_values(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:
+def in_values(
+    image: LabelledImage, table: NDArray[np.uint16], given: Mapping[int, int] | None = None
+) -> LabelledImage:
     """Return an image in other label values.
 
     Args:
         image: with all its labels in memory.
         table: (65536,) the new value of each.
+        given: likewise of classes that became others, where they are known here, too.
     """
+    known = given or {}
     notes = tuple(
-        replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
+        replace(
+            note,
+            value=int(table[note.value]),
+            predicted=int(table[note.predicted]),
+            given=known.get(note.given, 0),
+        )
         for note in image.notes
     )
     return replace(image, labels=table[np.asarray(image.labels)], notes=notes)

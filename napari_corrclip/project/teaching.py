@@ -1,9 +1,12 @@
-"""The pre-labels of a whole set as its lesson would have them: images that nobody has begun to correct."""
+"""The way of a project's decisions into its lesson, and of that into the pre-labels of the whole set."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.files.log import is_open
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.errors import InputError
@@ -72,3 +75,32 @@ def _teach(index: Index, lesson: ProjectLesson, record: ItemRecord) -> int | Non
     with index.transaction():
         index.take_regions(record.id, session.table, None)
     return None if found.taught is None else found.learnt
+
+
+@contextlib.contextmanager
+def teaching(
+    lesson: ProjectLesson, session: Session, record: ItemRecord, *, shows: bool = True
+) -> Iterator[None]:
+    """Let what is decided inside teach the lesson, or what is taken back inside be forgotten by it.
+
+    What has no vectors, as a result that was taken up, teaches nothing.
+
+    Args:
+        lesson: of the project.
+        session: of the item.
+        record: the item.
+        shows: whether what was learnt is shown of its other regions, if the switch says so.
+    """
+    try:
+        learning = lesson.learn(session, record)
+    except InputError:  # it is decided all the same, and says so when the image is opened
+        yield
+        return
+    yield
+    if not learning.fits:  # a class went or came
+        learning = lesson.learn(session, record, learning)
+    if shows and lesson.switch == "on" and record.state is not ItemState.VERIFIED:
+        found = learning.look_out()
+        if found.learnt or session.state.evidence.taught is not None:
+            learning.apply(found)
+    lesson.finish(learning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,15 @@ def test_what_is_shown_follows_by_its_label(seed: int, edits: int) -> None:
     assert session.vocabulary == words
 
 
-@settings(max_examples=40, deadline=None)
 def part(session: Session, step: Step, value: int, words: Vocabulary) -> None:
     """Take the merging of a class back that was made by a step."""
     (change,) = step.changes
-    later = session.history.done[session.history.done.index(step) + 1 :]
+    after = session.history.done[session.history.done.index(step) + 1 :]
+    later = [change for each in after for change in each.changes]
     session.route_classes([Merging(value, change, tuple(later))], words, {}, "Part")
 
 
+@settings(max_examples=40, deadline=None)
 @given(SEEDS, st.integers(0, 8), st.integers(0, 8))
 def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int) -> None:
     session = edited(seed, edits)
@@ -129,3 +131,57 @@ def test_what_cannot_be_merged_is_said() -> None:
     with pytest.raises(InputError, match="There is no class 'whale'"):
         session.merge_classes(name, "whale")
     session.merge_classes(0 + session.vocabulary.values[0], session.vocabulary.values[1])
+
+
+def test_another_run_and_another_map_keep_which_class_was_given() -> None:
+    """By pixels where regions are others, and by the region alone where it is the same one."""
+    session = edited(3, 0)
+    value, heir = session.vocabulary.values[:2]
+    ids = sorted(session.state.rows)
+    session.assign(ids, value)
+    words = session.vocabulary
+    session.merge_classes(value, heir, of_set=True)
+    step = session.history.done[-1]
+    verdicts, labels = dict(session.state.verdicts), session.labels.copy()
+    shifted = np.where(session.regions > 0, session.regions + 1, 0)
+    session.take_labels(labels, session.regions.copy(), verdicts)
+    assert session.state.verdicts == verdicts
+    bare = {region: replace(verdict, given=0) for region, verdict in verdicts.items()}
+    session.take_labels(labels, session.regions.copy(), bare)
+    assert session.state.verdicts == verdicts
+    # Another region of the same number has nothing of the former one.
+    session.take_labels(labels, shifted, {region + 1: each for region, each in bare.items()})
+    assert {each.given for each in session.state.verdicts.values()} == {0}
+    session.undo()
+    part(session, step, value, words)
+    assert {verdict.value for verdict in session.state.verdicts.values()} == {value}
+
+
+def test_a_class_that_is_gone_for_good_is_not_brought_back_by_its_pixels() -> None:
+    session = edited(3, 0)
+    value, heir = session.vocabulary.values[:2]
+    session.merge_classes(value, heir, of_set=True)
+    words, step = session.vocabulary, session.history.done[-1]
+    (change,) = step.changes
+    session.route_classes([Merging(value, change)], words, {}, "Part")
+    assert session.vocabulary == words
+    assert not (session.labels == value).any()
+    assert set(np.unique(session.state.evidence.prediction)) <= {0, *words.values}
+
+
+def test_a_session_tells_its_set_s_steps_from_a_person_s_whatever_they_are_called(
+    tmp_path: Path,
+) -> None:
+    session = edited(3, 0)
+    with Journal(session, tmp_path / "session"):
+        value, heir = session.vocabulary.values[:2]
+        session.merge_classes(value, heir, of_set=True)
+        with session.step("'a' became 'b' in the whole set"):
+            session.assign(sorted(session.state.rows)[:1], heir)
+    again = restore(tmp_path / "session")
+    assert [step.of_set for step in again.history.done[-2:]] == [True, False]
+    again.undo()
+    again.undo()
+    again.assign(sorted(again.state.rows)[:1], value)
+    assert [step.of_set for step in again.history.done if "Undo" in step.title][:1] == [False]
+    assert any(step.of_set and step.title.startswith("Undo") for step in again.history.done)

@@ -29,7 +29,6 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.exporting import read_item
-from napari_corrclip.project.following import is_motion
 from napari_corrclip.project.joining.agreement import Comparison
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.listing import SheetFilter
@@ -153,17 +152,18 @@ class Machine(RuleBasedStateMachine):
         if not session.can_redo:
             image.settle()
         titles = [step.title for step in session.history.done]
+        of_set = [
+            step.of_set or step.title.startswith("Change the vocabulary")
+            for step in session.history.done
+        ]
         known = [title for title, _ in image.done]
         done: list[tuple[str, Verdicts]] = []
         left = list(image.done)
-        for title in titles:
+        for title, news in zip(titles, of_set, strict=True):
             if left and left[0][0] == title:
                 done.append(left.pop(0))
             else:
-                assert "in the whole set" in title or "again" in title or "classes" in title, (
-                    titles,
-                    known,
-                )
+                assert news, (titles, known)
                 done.append((title, left[0][1] if left else image.said))
         assert not left, (titles, known)
         image.done = done
@@ -239,7 +239,7 @@ class Machine(RuleBasedStateMachine):
 
     def undo(self, _: st.DataObject) -> None:
         assert self.session is not None
-        self.stale |= is_motion(self.session.history.done[-1])
+        self.stale |= self.session.history.done[-1].of_set
         self.session.undo()
         self.model.images[self.name].undo()
         self.check_session()
@@ -247,7 +247,7 @@ class Machine(RuleBasedStateMachine):
     def redo(self, _: st.DataObject) -> None:
         assert self.session is not None
         self.session.redo()
-        self.stale |= is_motion(self.session.history.done[-1])
+        self.stale |= self.session.history.done[-1].of_set
         self.model.images[self.name].redo()
         self.check_session()
 
@@ -319,7 +319,6 @@ class Machine(RuleBasedStateMachine):
         """Take a sheet into the model."""
         sheet = Sheet({}, {}, made)
         told = {item.name: item for item in record.items}
-        assert {name for name, _ in decisions} - told.keys() <= {self.name} or True
         for name in {name for name, _ in decisions}:
             image = self.model.images[name]
             if self.session is not None and name == self.name:  # who has it open keeps it

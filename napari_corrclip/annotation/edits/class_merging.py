@@ -7,13 +7,13 @@ nothing of the sofa. The same is then true of what is read without a session, by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.change import Change, Map, Plan, Step, Swap
+from napari_corrclip.annotation.change import Change, Map, Plan, Swap
 from napari_corrclip.annotation.edits.targets import name_of
 from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Region, Verdict
@@ -91,7 +91,7 @@ def merge_class(
     ]
     for row in others:
         _leave(row, state, value, prediction, probabilities, (vocabulary, heir, own))
-    return Plan(title, change())
+    return Plan(title, change(), of_set=of_set)
 
 
 def _leave(
@@ -131,13 +131,13 @@ class Merging:
     Attributes:
         value: its label value.
         change: by which it went.
-        later: the steps after it by which somebody decided or painted; those that merged other classes are
-            none.
+        later: the changes after it by which somebody decided or painted, or another prediction came; those
+            that merged or parted other classes are none.
     """
 
     value: int
     change: Change
-    later: tuple[Step, ...] = ()
+    later: tuple[Change, ...] = ()
 
 
 def route_classes(
@@ -165,7 +165,7 @@ def route_classes(
         found = np.array(before)
         for merging in mergings:
             if name in merging.change.patches:
-                _route(found, name, merging, now)
+                _route(found, name, merging, now, vocabulary.values)
         patch = Patch.between(before, found, state.full)
         if patch is not None:
             patches[name] = patch
@@ -191,21 +191,31 @@ def route_classes(
             probabilities=Swap(evidence.probabilities, probabilities) if changed else None,
             taught=Swap[Taught | None](evidence.taught, None) if forgets else None,
         ),
+        of_set=True,
     )
 
 
-def _route(found: NDArray[np.integer], name: Map, merging: Merging, now: Mapping[int, int]) -> None:
-    """Give the pixels that changed by a merging, and by nobody's hand since, the class that is theirs now."""
+def _route(
+    found: NDArray[np.integer],
+    name: Map,
+    merging: Merging,
+    now: Mapping[int, int],
+    known: Collection[int],
+) -> None:
+    """Give the pixels that changed by a merging, and by nobody's hand since, the class that is theirs now.
+
+    Those of a class that there is no longer stay as they are.
+    """
     patch, flat, width = merging.change.patches[name], found.reshape(-1), found.shape[1]
     touched = np.zeros(flat.shape, np.bool_)
-    for step in merging.later:
-        for change in step.changes:
-            if name in change.patches:
-                touched[change.patches[name].at(width)] = True
+    for change in merging.later:
+        if name in change.patches:
+            touched[change.patches[name].at(width)] = True
     at = patch.at(width)
-    old = np.array([now.get(value, value) for value in patch.old.tolist()], found.dtype)
-    left = ~touched[at]
-    flat[at[left]] = np.repeat(old, patch.length)[left]
+    values = [now.get(value, value) for value in patch.old.tolist()]
+    old = np.repeat(np.array(values, found.dtype), patch.length)
+    left = ~touched[at] & np.repeat([value in known for value in values], patch.length)
+    flat[at[left]] = old[left]
 
 
 def _routed(

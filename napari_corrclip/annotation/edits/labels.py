@@ -53,10 +53,11 @@ def take_labels(
     there = set(np.unique(found).tolist())
     said = {region: verdict for region, verdict in verdicts.items() if region in there - {0}}
     # Who says it once more has not said that it is of no other class that became this one.
+    merged = {region for region, former in state.verdicts.items() if former.given} & said.keys()
     said |= {
-        region: former
-        for region, former in state.verdicts.items()
-        if region in said and former.agrees(said[region])
+        region: state.verdicts[region]
+        for region in merged & _unchanged(state.regions, found)
+        if state.verdicts[region].agrees(said[region])
     }
     bare = state.copy()
     bare.apply(_change(bare, {"pins": np.full(state.shape, NOT_PINNED, np.int32)}, {}))
@@ -74,6 +75,16 @@ def take_labels(
         differs &= where
     pins = np.where(differs, labels.astype(np.int32), np.int32(NOT_PINNED))
     return Plan(title, _change(state, {"regions": found, "pins": pins}, said))
+
+
+def _unchanged(before: NDArray[np.int32], after: NDArray[np.int32]) -> set[int]:
+    """Return the ids that have the same pixels in two maps."""
+    counts = [
+        dict(zip(*(part.tolist() for part in np.unique(ids, return_counts=True)), strict=True))
+        for ids in (before, after, after[before == after])
+    ]
+    was, now, both = counts
+    return {region for region, pixels in both.items() if was[region] == pixels == now[region]}
 
 
 def _change(

@@ -181,7 +181,7 @@ def rerun(state: State, result: Segmentation) -> Plan:
     _belongs(state, result, state.vocabulary)
     fresh = State.of(result)
     evidence = fresh.evidence
-    codes, said, seen = _decided_pixels(state)
+    codes, said, seen, given = _decided_pixels(state)
     ids = [0, *result.table["id"].tolist()]
     counts = crosstab(evidence.numbers.ravel(), codes.ravel(), (len(ids), len(said)))
     areas = counts.sum(axis=1)
@@ -196,9 +196,12 @@ def rerun(state: State, result: Segmentation) -> Plan:
     looks = np.bincount(
         evidence.numbers[carrying], np.where(seen[carrying], 1, -1), minlength=len(ids)
     )
+    most = _most_given(evidence.numbers[carrying], given[carrying], len(ids))
     verdicts = {
-        region_id: replace(said[code], looked=look >= 0)
-        for region_id, code, look in zip(ids, winner.tolist(), looks.tolist(), strict=True)
+        region_id: replace(said[code], looked=look >= 0, given=value)
+        for region_id, code, look, value in zip(
+            ids, winner.tolist(), looks.tolist(), most, strict=True
+        )
         if code > 0
     }
     values = np.array([NOT_PINNED, *(verdict.value for verdict in said[1:])], np.int32)
@@ -238,9 +241,9 @@ def rerun(state: State, result: Segmentation) -> Plan:
 
 def _decided_pixels(
     state: State,
-) -> tuple[NDArray[np.int64], list[Verdict], NDArray[np.bool_]]:
-    """Return (H, W) the number of the verdict on each pixel's region, the verdicts by number, and
-    (H, W) whether the region was looked at.
+) -> tuple[NDArray[np.int64], list[Verdict], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return (H, W) the number of the verdict on each pixel's region, the verdicts by number, (H, W)
+    whether the region was looked at, and (H, W) which merged class was given.
 
     Number 0 stands for none; its entry is only there to be counted.
     """  # noqa: D205
@@ -249,6 +252,7 @@ def _decided_pixels(
     ids = np.array(sorted(state.verdicts), np.int64)
     codes = np.zeros(len(ids) + 1, np.int64)
     looked = np.zeros(len(ids) + 1, bool)
+    given = np.zeros(len(ids) + 1, np.int64)
     for index, region_id in enumerate(ids.tolist()):
         verdict = state.verdicts[region_id]
         key = (verdict.kind, verdict.value)
@@ -257,9 +261,19 @@ def _decided_pixels(
             said.append(Verdict(verdict.kind, verdict.value))
         codes[index] = number[key]
         looked[index] = verdict.looked
+        given[index] = verdict.given
     at = np.searchsorted(ids, state.regions)
     hit = np.append(ids, -1)[at] == state.regions
-    return np.where(hit, codes[at], 0), said, hit & looked[at]
+    return np.where(hit, codes[at], 0), said, hit & looked[at], np.where(hit, given[at], 0)
+
+
+def _most_given(numbers: NDArray[np.int32], given: NDArray[np.int64], count: int) -> list[int]:
+    """Return of each of ``count`` regions the value that most of its pixels were given; 0: their own."""
+    values = np.unique(given)
+    if not values.any():
+        return [0] * count
+    table = crosstab(numbers, np.searchsorted(values, given), (count, len(values)))
+    return [int(value) for value in values[table.argmax(axis=1)]]
 
 
 def moved_decisions(

@@ -48,12 +48,16 @@ __all__ = [
 
 STATE_FORMAT = "napari-corrclip session 1"
 _MAPS: tuple[Map, ...] = get_args(Map)
+_GIVEN = [4, 8]
+"""The columns of verdicts that are rarely needed."""
 
 
 def pack_step(step: Step) -> bytes:
     """Return ``step`` as bytes."""
     arrays: Arrays = {}
     texts = {"title": step.title, "changes": str(len(step.changes))}
+    if step.of_set:
+        texts["of_set"] = "yes"
     for number, change in enumerate(step.changes):
         for name, patch in change.patches.items():
             _put_patch(arrays, f"{number}.{name}", patch)
@@ -90,7 +94,7 @@ def unpack_step(data: bytes) -> Step:
         arrays, texts = _unpack(data)
         count = int(texts["changes"])
         changes = tuple(_change(arrays, texts, str(number)) for number in range(count))
-        return Step(texts["title"], changes)
+        return Step(texts["title"], changes, of_set="of_set" in texts)
 
 
 def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
@@ -290,9 +294,12 @@ def _patch(arrays: Arrays, name: str) -> Patch:
 
 
 def _verdict_swaps(swaps: Mapping[int, Swap[Verdict | None]]) -> NDArray[np.int64]:
-    """(n, 9): id, then kind (0 = none), value, looked and given, before and after."""
+    """(n, 7): id, then kind (0 = none), value and looked, before and after; (n, 9), where some class
+    that was given became another one: with that given as the last of each.
+    """  # noqa: D205
     rows = [[region_id, *_code(swap.old), *_code(swap.new)] for region_id, swap in swaps.items()]
-    return np.array(rows, np.int64).reshape(-1, 9)
+    found = np.array(rows, np.int64).reshape(-1, 9)
+    return found if found[:, _GIVEN].any() else np.delete(found, _GIVEN, axis=1)
 
 
 def _code(verdict: Verdict | None) -> tuple[int, int, int, int]:
@@ -302,9 +309,7 @@ def _code(verdict: Verdict | None) -> tuple[int, int, int, int]:
 
 
 def _swapped_verdicts(array: NDArray[np.generic]) -> dict[int, Swap[Verdict | None]]:
-    if (
-        array.ndim == 2 and array.shape[1] == 7
-    ):  # of a version that did not keep which class was given
+    if array.ndim == 2 and array.shape[1] == 7:
         array = np.insert(array, [4, 7], 0, axis=1)
     return {row[0]: Swap(_verdict(*row[1:5]), _verdict(*row[5:9])) for row in _rows(array, 9)}
 

@@ -20,7 +20,7 @@ from napari_corrclip.gui.words.removal import Decided, Reassigned
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.progress import Progress, Steps, finish
-from napari_corrclip.project.following import follow_merges, is_motion
+from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.merged_classes import Parted
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.acts import DecidedSheet, is_removal
@@ -170,7 +170,7 @@ class Motions:
         """Return what is to be known where a person has undone on one image what is so in the whole set."""
         entry = "Bring back…" if is_removal(step.title) else "Part again…"
         here = f"Undone on this image alone; {entry} in the menu of a class is for all."
-        return here if is_removal(step.title) or is_motion(step) else ""
+        return here if is_removal(step.title) or step.of_set else ""
 
     def staying(self, gone: Mapping[VocabularyClass, Decided]) -> Vocabulary:
         """Return the classes of the set that may take what was decided as others."""

@@ -43,6 +43,8 @@ class RegionNote:
         looked: whether the person saw this very region, and not a group of them at once.
         by: who decided; empty where nobody knows.
         at: when, in seconds since 1970; 0 where nobody knows.
+        given: the label value that was decided, where that class became another one of the set; 0: it is
+            ``value``.
     """
 
     id: int
@@ -54,6 +56,7 @@ class RegionNote:
     looked: bool = True
     by: str = ""
     at: float = 0.0
+    given: int = 0
 
     @property
     def origin(self) -> Literal["run", "person"]:
@@ -175,6 +178,7 @@ class LabelledImage:
                 row.margin,
                 row.verdict is None or row.verdict.looked,
                 *(known.get(row.id, ("", 0.0)) if row.verdict is not None else ("", 0.0)),
+                given=0 if row.verdict is None else row.verdict.given,
             )
             for row in rows
         )

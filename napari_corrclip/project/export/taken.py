@@ -97,7 +97,9 @@ def take_into(session: Session, image: LabelledImage, title: str) -> None:
 def verdicts_of(image: LabelledImage) -> dict[int, Verdict]:
     """Return what a person decided about an image's regions."""
     return {
-        note.id: Verdict(note.state, 0 if note.state == IGNORED else note.value, note.looked)
+        note.id: Verdict("ignored", 0, note.looked)
+        if note.state == IGNORED
+        else Verdict(note.state, note.value, note.looked, note.given)
         for note in image.notes
         if note.state
     }

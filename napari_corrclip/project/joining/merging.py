@@ -64,7 +64,7 @@ from napari_corrclip.project.own_classes import OwnClasses, bring_classes
 from napari_corrclip.project.records import DECIDED, LABELLED, ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, read_session, take, write_outcome
 from napari_corrclip.project.running import is_running
-from napari_corrclip.project.sheet.deciding import teaching
+from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.large import LargeSegmentation
 
@@ -236,6 +236,7 @@ class _Join:
         ours = Names(index)
         # Then their files mean here what they mean there.
         self._alike = all(ours.are_of(each) for each in words.former(second))
+        self._given = _merged_alike(ours, names, table)
         self._lesson = ProjectLesson(
             index.folder,
             lambda item: index.item(item if isinstance(item, str) else item.name),
@@ -289,7 +290,7 @@ class _Join:
                 "Its session is gone, and with it what was decided on its regions; put the session back, and "
                 "merge once more."
             )
-        return _told_by_item(importing.in_values(image, self._table), record)
+        return _told_by_item(importing.in_values(image, self._table, self._given), record)
 
     # -- images of which the new project has no labels
 
@@ -429,6 +430,16 @@ class _Join:
             self._index.mark(record.id, state, by=by, at=at)
             if record.regions is not None or item_folder(self._index.folder, record.name).is_dir():
                 write_outcome(self._index, record.name)
+
+
+def _merged_alike(ours: Names, theirs: Names, table: NDArray[np.uint16]) -> dict[int, int]:
+    """Return our values of their classes that became others, if ours of the names became the same ones."""
+    found = {}
+    for value, heir in theirs.survivors.items():
+        own = ours.values.get(theirs.last(value), 0)
+        if own and ours.survivors.get(own) == table[heir]:
+            found[value] = own
+    return found
 
 
 def _told_by_item(image: LabelledImage, record: ItemRecord) -> LabelledImage:

@@ -8,7 +8,7 @@ Killed at any moment, an image is decided or not: its step is one record of its 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from napari_corrclip.annotation import Session
@@ -18,7 +18,7 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
-from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import reviewed
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
@@ -29,6 +29,7 @@ from napari_corrclip.project.sheet.acts import (
     title_of,
 )
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
+from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 
@@ -267,32 +268,3 @@ def _make(session: Session, fit: list[_Wanted]) -> None:
             session.ignore(regions)
         else:
             session.assign(regions, value)
-
-
-@contextlib.contextmanager
-def teaching(
-    lesson: ProjectLesson, session: Session, record: ItemRecord, *, shows: bool = True
-) -> Iterator[None]:
-    """Let what is decided inside teach the lesson, or what is taken back inside be forgotten by it.
-
-    What has no vectors, as a result that was taken up, teaches nothing.
-
-    Args:
-        lesson: of the project.
-        session: of the item.
-        record: the item.
-        shows: whether what was learnt is shown of its other regions, if the switch says so.
-    """
-    try:
-        learning = lesson.learn(session, record)
-    except InputError:  # it is decided all the same, and says so when the image is opened
-        yield
-        return
-    yield
-    if not learning.fits:  # a class went or came
-        learning = lesson.learn(session, record, learning)
-    if shows and lesson.switch == "on" and record.state is not ItemState.VERIFIED:
-        found = learning.look_out()
-        if found.learnt or session.state.evidence.taught is not None:
-            learning.apply(found)
-    lesson.finish(learning)

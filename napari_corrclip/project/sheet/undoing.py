@@ -14,7 +14,7 @@ from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.following import is_motion, with_classes
+from napari_corrclip.project.following import with_classes
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.learning import ProjectLesson
@@ -29,7 +29,7 @@ from napari_corrclip.project.sheet.acts import (
     note_undone,
     read,
 )
-from napari_corrclip.project.sheet.deciding import teaching
+from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names, current
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -265,7 +265,7 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
     regions = {each.region for each in item.regions}
     for later in _standing(done[at + 1 :]):
         if (
-            is_motion(later)
+            later.of_set
             or later.teaches
             or all(change.vocabulary is not None and not change.patches for change in later.changes)
         ):
