@@ -71,13 +71,14 @@ class Motion:
             )
 
 
-def move(folder: Path, motion: Motion, *, by: str) -> None:
-    """Change the classes of a project, one thing at a time, and list them.
+def move(folder: Path, motion: Motion, *, by: str) -> bool:
+    """Change the classes of a project, one thing at a time, and list them; return whether all was done.
 
     Raises:
         InputError: two things are asked for, or it cannot be done.
     """
     motion.check()
+    whole = True
     with Project.open(folder, read_only=not motion.asked) as project:
         if motion.rename is not None:
             project.choose(project.vocabulary.rename(*motion.rename))
@@ -86,10 +87,11 @@ def move(folder: Path, motion: Motion, *, by: str) -> None:
         if motion.part is not None:
             _note(drive(project.part_classes_steps(motion.part)).left)
         if motion.remove is not None:
-            _remove(project, motion, motion.remove, by)
+            whole = _remove(project, motion, motion.remove, by)
         if motion.bring_back is not None:
             _bring_back(project, motion.bring_back, by)
         tell(*lines_of(project))
+    return whole
 
 
 def _note(sentences: Sequence[str]) -> None:
@@ -97,8 +99,8 @@ def _note(sentences: Sequence[str]) -> None:
         say(f"Note: {sentence}")
 
 
-def _remove(project: Project, motion: Motion, name: str, by: str) -> None:
-    """Remove a class, if it was said what becomes of what was decided as it.
+def _remove(project: Project, motion: Motion, name: str, by: str) -> bool:
+    """Remove a class, if it was said what becomes of what was decided as it; return whether it is gone.
 
     Raises:
         InputError: it was not.
@@ -112,6 +114,10 @@ def _remove(project: Project, motion: Motion, name: str, by: str) -> None:
     record = drive(project.remove_class_steps(name, motion.to, by=by))
     if record is not None:
         _note(record.left)
+        if name in project.vocabulary.names:
+            say(f"Note: {name!r} stays until that can be taken back, too; ask for it again then.")
+            return False
+    return True
 
 
 def _bring_back(project: Project, name: str, by: str) -> None:
@@ -128,7 +134,12 @@ def _bring_back(project: Project, name: str, by: str) -> None:
             f"No class {name!r} was removed with what was decided as it; "
             + (f"these were: {names}." if names else "none was in this project.")
         )
-    _note(drive(project.undo_sheet_steps(record, by=by)).left)
+    done = set[int]()
+    while record is not None and record.number not in done:  # as often as it was asked for
+        done.add(record.number)
+        _note(drive(project.undo_sheet_steps(record, by=by)).left)
+        removed = project.removed_classes()
+        record = next((removed[each] for each in removed if key(each) == key(name)), None)
 
 
 def lines_of(project: Project) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_corrclip.cli import exports, joining
-from napari_corrclip.cli.console import Debug, Offline, guarded, place
+from napari_corrclip.cli.console import UNUSABLE, Debug, Offline, guarded, place
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -455,7 +455,8 @@ def classes_of(
         motion = class_motions.Motion(
             rename, merge, keep_prompts, part, remove, to, undecide, bring_back
         )
-        class_motions.move(folder, motion, by=by)
+        if not class_motions.move(folder, motion, by=by):
+            raise typer.Exit(UNUSABLE)
 
 
 @app.command()

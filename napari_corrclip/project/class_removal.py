@@ -88,7 +88,7 @@ def remove_steps(
     class_ = words.classes[words.index(which)]
     left_words = words.remove(class_.name)  # which refuses the last one
     if to is None:
-        gone = GoneClass(words.values.index(class_.value), kept(words, class_))
+        gone = GoneClass(words.values.index(class_.value), kept(index, words, class_))
         to = begin(index.folder, by, removed=gone)
     items, left = list(to.items), list(to.left)
     done = {*besides, *(item.name for item in items)}

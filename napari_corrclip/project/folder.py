@@ -52,6 +52,7 @@ FORMAT = "napari-corrclip project 1"
 ITEM_FORMAT, PLANE_FORMAT = "napari-corrclip item 1", "napari-corrclip item 2"
 """Of an image, and of a plane, which an earlier version would take for one."""
 PROJECT, ITEM, ITEMS, RESULT, SESSION = "project.json", "item.json", "items", "result", "session"
+SHEETS = "sheets.jsonl"
 _KINDS = {
     "path": str, "size": int, "mtime": int, "digest": str, "reason": str, "by": str, "at": float,
     "recipe": str, "vocabulary": str, "seconds": float,

@@ -62,7 +62,7 @@ def merge_classes(
     left, taken = merging.merged(words, which, into, prompts=prompts)
     place = words.index(which)
     gone, heir = words.classes[place], words.classes[words.index(into)]
-    merged = MergedClass(gone.value, heir.value, place, kept(words, gone), taken, by, now())
+    merged = MergedClass(gone.value, heir.value, place, kept(index, words, gone), taken, by, now())
     index.choose(left, index.recipe)
     index.note_merge(merged)
     return merged
@@ -99,10 +99,19 @@ def part_classes(index: Index, which: str | int) -> MergedClass:
     return merged
 
 
-def kept(words: Vocabulary, gone: VocabularyClass) -> dict[str, object]:
-    """Return the document of a class that goes, with what it was below and what was below it."""
+def kept(index: Index, words: Vocabulary, gone: VocabularyClass) -> dict[str, object]:
+    """Return the document of a class that goes, with what it was below and what was below it.
+
+    Where that which it is below became another class, it is below that, and not what it became: it may be
+    there again before this one is.
+    """
     children = [class_.value for class_ in words.classes if class_.parent == gone.value]
-    return _document(gone) | {"parent": gone.parent, "children": children}
+    parent, survivors = gone.parent, index.survivors()
+    for merged in index.merged_classes():  # the first one first
+        if parent == survivors.get(merged.value) and gone.value in kin(merged)[1]:
+            parent = merged.value
+            break
+    return _document(gone) | {"parent": parent, "children": children}
 
 
 def check_free(words: Vocabulary, class_: VocabularyClass) -> None:
@@ -139,6 +148,11 @@ def put_back(
         else other
         for other in words.classes
     ]
+    for merged in index.merged_classes():
+        if merged.value == parent and class_.value not in kin(merged)[1]:
+            # Below it again, once it is there.
+            document = {**merged.class_, "children": [*kin(merged)[1], class_.value]}
+            index.note_merge(merged._replace(class_=document))
     class_ = replace(class_, parent=None if parent is None else survivors.get(parent, parent))
     classes.insert(min(gone.place, len(classes)), class_)
     return replace(words, classes=tree.rejoined(classes, words.parents))

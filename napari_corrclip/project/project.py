@@ -532,13 +532,16 @@ class Project:
         return drive(self.remove_class_steps(name, to, by=by), show=progress)
 
     def removed_classes(self) -> Mapping[str, DecidedSheet]:
-        """Return by name of a class that was removed, and is there no more, the last record of that."""
+        """Return by name of a class that was removed the last record of that, until it is taken back.
+
+        One that stays, for an image was open elsewhere, is among them if anything was taken back as it.
+        """
         names = {class_.value for class_ in self.vocabulary}
         return {
             class_.name: sheet
             for sheet in self.decided_sheets()
             if sheet.removed is not None and not sheet.undone
-            if (class_ := merged_classes.class_of(sheet.removed)).value not in names
+            if (class_ := merged_classes.class_of(sheet.removed)).value not in names or sheet.items
         }
 
     def merged_classes(self) -> Mapping[str, str]:

@@ -185,3 +185,26 @@ def test_a_session_tells_its_set_s_steps_from_a_person_s_whatever_they_are_calle
     again.assign(sorted(again.state.rows)[:1], value)
     assert [step.of_set for step in again.history.done if "Undo" in step.title][:1] == [False]
     assert any(step.of_set and step.title.startswith("Undo") for step in again.history.done)
+
+
+def test_other_regions_of_another_run_have_what_most_of_their_pixels_were_given() -> None:
+    session = edited(3, 0)
+    value, heir, *_ = session.vocabulary.values
+    ids = sorted(session.state.rows)
+    session.assign(ids[0], heir)
+    session.assign(ids[1:], value)
+    words = session.vocabulary
+    session.merge_classes(value, heir, of_set=True)
+    step = session.history.done[-1]
+    given = np.zeros(session.shape, np.int64)
+    for region, verdict in session.state.verdicts.items():
+        given[session.regions == region] = verdict.said
+    session.rerun(random_result(np.random.default_rng(5), session.vocabulary, session.shape))
+    decided = {region: each.said for region, each in session.state.verdicts.items()}
+    assert decided
+    for region, said in decided.items():
+        own = given[(session.regions == region) & (given > 0)]
+        assert said == max((value, heir), key=lambda each, own=own: int((own == each).sum()))
+    part(session, step, value, words)
+    for region, said in decided.items():
+        assert session.state.verdicts[region].value == said

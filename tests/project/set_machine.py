@@ -472,6 +472,8 @@ class Machine(RuleBasedStateMachine):
                 if state in ("assigned", "accepted")
             }
             self.check_lesson(joined, decided)
+            sheets = [(each.number, each.undone) for each in self.project.decided_sheets()]
+            assert [(each.number, each.undone) for each in joined.decided_sheets()] == sheets
         shutil.rmtree(place)
 
     def check_comparison(self, found: Comparison, others: Mapping[str, Verdicts]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.cli import main
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
 from napari_corrclip.project.class_removal import DecidedAs
@@ -154,6 +155,41 @@ def test_an_image_that_is_open_elsewhere_is_left_and_the_class_stays(project: Pr
         opened.clear(opened.ids.tolist())
 
 
+def test_what_was_taken_back_in_two_goes_comes_back_whole(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decide(project, "red")
+    before = told(project)
+    with Project.open(project.folder) as other, other.session(other.items()[0]):
+        assert (
+            main(["project", "classes", str(project.folder), "--remove", "red", "--undecide"]) == 2
+        )
+        said = capsys.readouterr().err
+        assert "is open already" in said
+        assert "Note: 'red' stays until that can be taken back, too; ask for it again then." in said
+    assert main(["project", "classes", str(project.folder), "--remove", "red", "--undecide"]) == 0
+    assert "red" not in project.vocabulary.names
+    assert main(["project", "classes", str(project.folder), "--bring-back", "red"]) == 0
+    assert told(project) == before
+    assert project.removed_classes() == {}
+
+
+def test_a_verified_image_is_verified_again_though_a_class_became_another_one_since(
+    project: Project,
+) -> None:
+    decide(project, "red", images=1)
+    item = project.items()[0]
+    project.mark(item, ItemState.VERIFIED, by="Ann")
+    project.merge_classes("red", "green")
+    before = project.item(item.name)
+    record = project.remove_class("green", progress=False)
+    assert record is not None
+    assert project.item(item.name).state is ItemState.IN_REVIEW
+    project.undo_sheet(record, progress=False)
+    assert project.item(item.name).state is ItemState.VERIFIED
+    assert project.item(item.name).by == before.by
+
+
 def test_a_session_that_is_open_here_takes_it_where_it_is(project: Project) -> None:
     decide(project, "red")
     first, second, *_ = project
@@ -271,7 +307,7 @@ def test_what_cannot_be_is_said(project: Project) -> None:
 def test_a_damaged_record_is_passed_over(project: Project) -> None:
     decide(project, "red")
     record = project.remove_class("red", progress=False)
-    path = project.folder / acts.NAME
+    path = project.folder / acts.SHEETS
     with path.open("ab") as file:
         for gone in (
             '{"place": -1, "class_": {}}',

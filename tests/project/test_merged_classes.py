@@ -157,6 +157,47 @@ def test_chains_are_followed_and_taken_back_in_any_order(project: Project) -> No
     assert {c.name: c.prompts for c in project.vocabulary} == {c.name: c.prompts for c in words}
 
 
+Parents = dict[str, str | None]
+
+
+def parents(project: Project) -> Parents:
+    names = {class_.value: class_.name for class_ in project.vocabulary}
+    return {
+        class_.name: None if class_.parent is None else names[class_.parent]
+        for class_ in project.vocabulary
+    }
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "merge red blue, merge warm green, part red, part warm",
+        "merge warm green, merge red blue, part warm, part red",
+        "remove red, merge warm green, back red, part warm",
+        "merge warm green, remove red, part warm, back red",
+        "merge warm green, merge green blue, merge red grass, part green, part red, part warm",
+    ],
+)
+def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
+    steps: str, project: Project
+) -> None:
+    project.choose("warm > red, warm > yellow, cold > green, cold > blue, background: grass")
+    words = project.vocabulary.rename("background", "grass")
+    project.change_classes(project.vocabulary, words)
+    before, records = parents(project), dict[str, Any]()
+    for step in steps.split(", "):
+        what, name, *into = step.split()
+        if what == "merge":
+            project.merge_classes(name, *into)
+        elif what == "part":
+            project.part_classes(name, progress=False)
+        elif what == "remove":
+            records[name] = project.remove_class(name, progress=False)
+        else:
+            project.undo_sheet(records[name], progress=False)
+    assert parents(project) == before
+
+
 def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> None:
     words = project.vocabulary.add("colour", prompts=(), index=0)
     words = words.with_parent("red", "colour").with_parent("green", "colour")

@@ -33,6 +33,7 @@ from napari_corrclip.project.folder import (
     ITEMS,
     RESULT,
     SESSION,
+    SHEETS,
     Outcome,
     image_in,
     is_corrected,
@@ -171,6 +172,10 @@ def _copy_steps(first: Index, stage: Path) -> Steps[None]:
         yield Progress("copy", number, len(records))
         _copy_item(item_folder(first.folder, record.name), item_folder(stage, record.name))
     _copy_item(first.folder / LESSON, stage / LESSON)
+    if (
+        first.folder / SHEETS
+    ).exists():  # whose steps are in the histories, so that they are taken back there
+        shutil.copy2(first.folder / SHEETS, stage)
 
 
 def _copy_item(folder: Path, target: Path) -> None:

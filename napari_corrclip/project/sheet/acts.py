@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.folder import now
+from napari_corrclip.project.folder import SHEETS, now
 from napari_corrclip.project.merged_classes import GoneClass, kin
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import cannot_write
@@ -31,7 +31,7 @@ from napari_corrclip.storage.locks import take
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.wording.amounts import count
 
-NAME, LOCK = "sheets.jsonl", ".sheets.lock"
+LOCK = ".sheets.lock"
 _WAIT = 10.0
 """Seconds for which another process that writes a line is waited for."""
 _REMOVAL = re.compile(r"(Undo: )*Sheet \d+: class ")
@@ -199,13 +199,13 @@ def read(folder: Path) -> list[DecidedSheet]:
         InputError: it cannot be read.
     """
     try:
-        data = (folder / NAME).read_bytes()
+        data = (folder / SHEETS).read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(
-            f"The decisions on sheets in {str(folder / NAME)!r} cannot be read ({error.strerror or error}); "
-            "check its permissions."
+            f"The decisions on sheets in {str(folder / SHEETS)!r} cannot be read "
+            f"({error.strerror or error}); check its permissions."
         ) from None
     found: dict[int, DecidedSheet] = {}
     back: dict[int, set[str]] = {}
@@ -283,10 +283,10 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock = take(folder / LOCK, wait=_WAIT)
     except OSError as error:
-        raise cannot_write(folder / NAME, error) from None
+        raise cannot_write(folder / SHEETS, error) from None
     if lock is None:
         raise InputError(
-            f"Another process has been writing to {str(folder / NAME)!r} for {_WAIT:g} seconds; try again."
+            f"Another process has been writing to {str(folder / SHEETS)!r} for {_WAIT:g} seconds; try again."
         )
     try:
         yield
@@ -297,7 +297,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _append(folder: Path, line: dict[str, object]) -> None:
     """Append a line, and have it on the disk; one that was cut before ends there."""
     try:
-        with (folder / NAME).open("ab+") as file:
+        with (folder / SHEETS).open("ab+") as file:
             size = file.seek(0, os.SEEK_END)
             cut = False
             if size:
@@ -307,4 +307,4 @@ def _append(folder: Path, line: dict[str, object]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise cannot_write(folder / NAME, error) from None
+        raise cannot_write(folder / SHEETS, error) from None

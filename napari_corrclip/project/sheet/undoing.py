@@ -161,12 +161,12 @@ def _take_back(
         survivors: of classes of the set that became others, the label values of these.
 
     Returns:
-        Whether nothing else was done since.
+        Whether nobody did anything else since.
     """
     done = session.history.done
     at = next(at for at in reversed(range(len(done))) if done[at] is step)
-    alone = all(later.teaches for later in done[at + 1 :])
-    if alone:
+    alone = all(later.teaches or later.of_set for later in done[at + 1 :])
+    if all(later.teaches for later in done[at + 1 :]):
         for _ in range(len(done) - at):
             session.undo()
     else:
@@ -257,12 +257,20 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
         InputError: it is not there, or something does.
     """
     done = session.history.done
-    at = next((at for at in reversed(range(len(done))) if is_of(done[at].title, number)), None)
+    regions = {each.region for each in item.regions}
+    at = next(
+        (
+            at
+            for at in reversed(range(len(done)))
+            if is_of(done[at].title, number)
+            and regions <= {region for change in done[at].changes for region in change.verdicts}
+        ),
+        None,
+    )
     if at is None:
         raise InputError(
             f"what was decided on sheet {number} is not there any more: it was undone in the image."
         )
-    regions = {each.region for each in item.regions}
     for later in _standing(done[at + 1 :]):
         if (
             later.of_set

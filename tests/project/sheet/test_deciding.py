@@ -363,7 +363,7 @@ def test_killed_an_image_is_decided_or_not(project: Project, how: str, decided: 
 
 def test_a_cut_or_foreign_line_is_passed_over(project: Project) -> None:
     record = decide(project, dict.fromkeys(some_of(project, 1)))
-    path = project.folder / acts.NAME
+    path = project.folder / acts.SHEETS
     whole = path.read_bytes()
     foreign = [
         b"no json", b"[1]", b'{"sheet": -1, "by": "", "at": 0.0, "made": null}',
