@@ -95,9 +95,10 @@ def reviewed(
         try:
             yield session
         finally:
-            moved = {}
+            # What was followed at the beginning may have been undone by hand: nobody decides by that either.
+            moved = dict(moved)
             with contextlib.suppress(ClosedError):  # the set's classes may be others by now
-                moved = dict(follow_merges(session, index.vocabulary, Names(index)))
+                moved |= follow_merges(session, index.vocabulary, Names(index))
             journal.close()
             edited = session.timeline.edits != edits
             try:
