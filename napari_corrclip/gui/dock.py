@@ -699,7 +699,8 @@ class CorrClipDock(Docked):
         answers = ask_about_removed(self, going, staying)
         told = None if answers is None else self.motions.remove(answers)
         if told is None:
-            self.words.show_vocabulary(before or self.motions.classes)
+            # Of several the first may be gone by now.
+            self.words.show_vocabulary(self.controller.vocabulary or self.motions.classes)
             return
         self._take_words(self.motions.without(before or staying, going), vocabulary)
         self.say(told)
