@@ -307,3 +307,55 @@ def test_an_image_that_cannot_be_asked_again_is_told_though_the_class_is_gone(
     )
     assert "scene 1.png" in told
     assert "is gone" in told
+
+
+def test_a_class_that_is_back_was_decided_by_those_who_had_in_the_open_image_too(
+    person: Person, project: Project
+) -> None:
+    go_to(person, 1)
+    project.mark(SCENE.format(1), "verified", by="Ann")
+    rows = "SELECT item, id, state, value, by, at FROM regions WHERE state != '' ORDER BY item, id"
+    before, item = project._index.rows(rows), project.item(SCENE.format(1))
+    assert [row[4] for row in before if row[0] == item.id] == ["Ann"] * 3
+    answer(RemovalDialog, taking_back([]))
+    remove(person, "red")
+    idle(person)
+    assert str(project.item(SCENE.format(1)).state) == "in review"
+    bring_back(person, project, "red")
+    assert decided(person.dock.session) == ["red"] * 3
+    assert project._index.rows(rows) == before
+    now = project.item(SCENE.format(1))
+    assert (now.state, now.by, now.at) == (item.state, item.by, item.at)
+
+
+def test_an_image_that_was_left_at_parting_keeps_who_decided_when_it_is_corrected_next(
+    person: Person, project: Project
+) -> None:
+    who = "SELECT id, value, by, at FROM regions WHERE item = ? AND state != '' ORDER BY id"
+    place = (project.item(SCENE.format(1)).id,)
+    before = project._index.rows(who, place)
+    answer(MergeDialog, replying("blue", [], "Merge"))
+    ask(person, "red", "Merge into…")
+    person.qtbot.waitUntil(lambda: "red" not in project.vocabulary.names, timeout=MINUTE)
+    go_to(person, 1)  # which takes it
+    session = person.dock.session
+    assert decided(session) == ["blue"] * 3
+    session.assign(int(session.ids[4]), "green")
+    person.dock.projects.review.keep()
+    go_to(person, 0, Qt.Key.Key_PageUp)
+    image = project.path_of(project.item(SCENE.format(1)))
+    image.rename(image.with_suffix(".away"))
+    answer(AgainDialog, replying("red, which became blue", [], "Part again"))
+    ask(person, "blue", "Part again…")
+    person.qtbot.waitUntil(lambda: "red" in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+    assert "Left as it was: " in person.dock.status.text()
+    image.with_suffix(".away").rename(image)
+    go_to(person, 1)
+    session = person.dock.session
+    assert sorted(decided(session)) == ["green", *["red"] * 3]
+    session.assign(int(session.ids[5]), "green")
+    person.dock.projects.review.keep()
+    found = project._index.rows(who, place)
+    assert found[:3] == before
+    assert all(by != "Ann" for _, _, by, _ in found[3:])
