@@ -362,7 +362,8 @@ class CorrClipDock(Docked):
         project = self.projects.review.project
         if project is not None:
             self.projects.review.keep()
-            self.sheet.open(project, conflicts=conflicts)
+            merged = self.projects.panel.conflict_count.any
+            self.sheet.open(project, conflicts=conflicts, merged=merged)
 
     def _compare(self) -> None:
         project = self.projects.review.project

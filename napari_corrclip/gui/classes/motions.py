@@ -17,7 +17,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.work import Act, Deciding
 from napari_corrclip.gui.words.merging import MergeWish
-from napari_corrclip.gui.words.removal import Decided, Reassigned
+from napari_corrclip.gui.words.removal import Reassigned, ToGive
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.progress import Progress, Steps, finish
@@ -137,7 +137,7 @@ class Motions:
         except InputError:  # their file cannot be read, which the sheet says
             return ()
 
-    def going(self, before: Vocabulary | None, after: Vocabulary) -> dict[VocabularyClass, Decided]:
+    def going(self, before: Vocabulary | None, after: Vocabulary) -> dict[VocabularyClass, ToGive]:
         """Return the classes of the set that are about to go, and have decisions on any image.
 
         Args:
@@ -165,7 +165,7 @@ class Motions:
                 own = session.vocabulary.by_value(class_.value)
                 pixels = session.decided_as(own.name)[1]
             if decided.regions or pixels:
-                found[class_] = Decided(decided.regions, pixels, decided.images)
+                found[class_] = ToGive(decided.regions, pixels, decided.images)
         return found
 
     @property
@@ -175,7 +175,7 @@ class Motions:
         return None if project is None else project.vocabulary
 
     @staticmethod
-    def without(words: Vocabulary, gone: Mapping[VocabularyClass, Decided]) -> Vocabulary:
+    def without(words: Vocabulary, gone: Mapping[VocabularyClass, ToGive]) -> Vocabulary:
         """Return classes without some; the last one stays."""
         for class_ in gone:
             if class_.value in words.values and len(words) > 1:
@@ -189,7 +189,7 @@ class Motions:
         here = f"Undone on this image alone; {entry} in the menu of a class is for all."
         return here if is_removal(step.title) or is_motion(step) else ""
 
-    def staying(self, gone: Mapping[VocabularyClass, Decided]) -> Vocabulary:
+    def staying(self, gone: Mapping[VocabularyClass, ToGive]) -> Vocabulary:
         """Return the classes of the set that may take what was decided as others."""
         project = self._project
         assert project is not None  # something goes from it
