@@ -362,7 +362,8 @@ class CorrClipDock(Docked):
         project = self.projects.review.project
         if project is not None:
             self.projects.review.keep()
-            self.sheet.open(project, conflicts=conflicts)
+            merged = self.projects.panel.conflict_count.any
+            self.sheet.open(project, conflicts=conflicts, merged=merged)
 
     def _compare(self) -> None:
         project = self.projects.review.project
@@ -699,7 +700,8 @@ class CorrClipDock(Docked):
         answers = ask_about_removed(self, going, staying)
         told = None if answers is None else self.motions.remove(answers)
         if told is None:
-            self.words.show_vocabulary(before or self.motions.classes)
+            # Of several the first may be gone by now.
+            self.words.show_vocabulary(self.controller.vocabulary or self.motions.classes)
             return
         self._take_words(self.motions.without(before or staying, going), vocabulary)
         self.say(told)

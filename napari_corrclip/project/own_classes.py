@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from napari_corrclip.annotation import Session
@@ -59,19 +60,22 @@ class OwnClasses:
         return f"{mine.name!r}{more} {what}"
 
 
-def bring_classes(session: Session, ours: Vocabulary, names: Names) -> None:
+def bring_classes(session: Session, ours: Vocabulary, names: Names) -> Mapping[int, int]:
     """Let a session have the set's classes beside those of its own, unless a value would be two classes.
+
+    Return the label values that are others by that, or again, as
+    :func:`~napari_corrclip.project.following.follow_merges` does.
 
     Args:
         session: of an image of the set.
         ours: the set's classes; a new one has its value on all images, and one may be called otherwise.
         names: as for :meth:`OwnClasses.of`.
     """
-    follow_merges(session, ours, names)
+    moved = follow_merges(session, ours, names)
     former = session.vocabulary
     own = OwnClasses.of(former, ours, names)
     if own.clashes:
-        return
+        return moved
     # What becomes of the decisions of a class that has gone from the set is for a person to say.
     others = own.others
     if ours.background is not None:
@@ -84,6 +88,7 @@ def bring_classes(session: Session, ours: Vocabulary, names: Names) -> None:
     )
     if words.classes != former.classes:
         session.set_vocabulary(words, classify=False)
+    return moved
 
 
 def told_of_classes(session: Session, ours: Vocabulary, names: Names) -> str:

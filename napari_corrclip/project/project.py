@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +92,7 @@ from napari_corrclip.project.sheet.deciding import Key as SheetKey
 from napari_corrclip.project.sheet.deciding import decide_steps
 from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, sheet_steps
 from napari_corrclip.project.sheet.regions import Place, SheetRegion, read_regions
-from napari_corrclip.project.sheet.undoing import UndoneSheet, undo_steps
+from napari_corrclip.project.sheet.undoing import UndoneSheet, tell, undo_steps
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.project.task import Proposal
@@ -1161,13 +1161,17 @@ class Project:
         """What was decided otherwise in the projects that this one was merged of."""
         return read_conflicts(self.folder)
 
-    def open_conflicts(self) -> list[Conflict]:
+    def open_conflicts(self, conflicts: Sequence[Conflict] | None = None) -> list[Conflict]:
         """Return those that nobody won and that nobody has decided since the merge.
 
         A :meth:`sheet` of ``SheetFilter(conflicts=True)`` has their regions. Those of images that were
         verified or skipped since wait for nobody.
+
+        Args:
+            conflicts: all of them, if they were read already; ``None``: :attr:`conflicts`.
         """
-        return [each.conflict for each in open_conflicts(self._index, self.conflicts)]
+        all_of_them = self.conflicts if conflicts is None else conflicts
+        return [each.conflict for each in open_conflicts(self._index, all_of_them)]
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -1561,6 +1565,19 @@ class Project:
         """
         steps = self.undo_sheet_steps(sheet, by=by, opened=opened, only=only)
         return drive(steps, show=progress)
+
+    def tell_undone(self, undone: UndoneSheet) -> None:
+        """Let the index have who had decided what before a sheet that was taken back in open sessions.
+
+        Args:
+            undone: as of :meth:`undo_sheet`; of the sessions that were ``opened`` there the index was told
+                since (:meth:`take`).
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        self._index.check_writable()
+        tell(self._index, undone.untold)
 
     def decided_sheets(self) -> list[DecidedSheet]:
         """Return what was ever decided at once on sheets, the last one last.

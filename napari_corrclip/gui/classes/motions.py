@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from psygnal import Signal
 
@@ -16,7 +17,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.work import Act, Deciding
 from napari_corrclip.gui.words.merging import MergeWish
-from napari_corrclip.gui.words.removal import Decided, Reassigned
+from napari_corrclip.gui.words.removal import Reassigned, ToGive
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.progress import Progress, Steps, finish
@@ -39,13 +40,29 @@ class _Going:
         folder: of the project.
         name: of the class.
         decided: what was decided as it.
+        here: names of items of which the session was open, where it was taken back already.
+        begun: the record of that; ``None``: there is none yet.
         again: whether images that were left are asked once more.
     """
 
     folder: Path
     name: str
     decided: str
+    here: tuple[str, ...] = ()
+    begun: DecidedSheet | None = None
     again: bool = True
+
+
+class _Went(NamedTuple):
+    """The outcome of a class that was to go.
+
+    Attributes:
+        sheet: the record.
+        stays: whether the set has it all the same.
+    """
+
+    sheet: DecidedSheet
+    stays: bool
 
 
 class Motions:
@@ -120,7 +137,7 @@ class Motions:
         except InputError:  # their file cannot be read, which the sheet says
             return ()
 
-    def going(self, before: Vocabulary | None, after: Vocabulary) -> dict[VocabularyClass, Decided]:
+    def going(self, before: Vocabulary | None, after: Vocabulary) -> dict[VocabularyClass, ToGive]:
         """Return the classes of the set that are about to go, and have decisions on any image.
 
         Args:
@@ -148,7 +165,7 @@ class Motions:
                 own = session.vocabulary.by_value(class_.value)
                 pixels = session.decided_as(own.name)[1]
             if decided.regions or pixels:
-                found[class_] = Decided(decided.regions, pixels, decided.images)
+                found[class_] = ToGive(decided.regions, pixels, decided.images)
         return found
 
     @property
@@ -158,7 +175,7 @@ class Motions:
         return None if project is None else project.vocabulary
 
     @staticmethod
-    def without(words: Vocabulary, gone: Mapping[VocabularyClass, Decided]) -> Vocabulary:
+    def without(words: Vocabulary, gone: Mapping[VocabularyClass, ToGive]) -> Vocabulary:
         """Return classes without some; the last one stays."""
         for class_ in gone:
             if class_.value in words.values and len(words) > 1:
@@ -172,7 +189,7 @@ class Motions:
         here = f"Undone on this image alone; {entry} in the menu of a class is for all."
         return here if is_removal(step.title) or step.of_set else ""
 
-    def staying(self, gone: Mapping[VocabularyClass, Decided]) -> Vocabulary:
+    def staying(self, gone: Mapping[VocabularyClass, ToGive]) -> Vocabulary:
         """Return the classes of the set that may take what was decided as others."""
         project = self._project
         assert project is not None  # something goes from it
@@ -206,7 +223,13 @@ class Motions:
             else:
                 found = project.decided_as(name)
                 decided = f"{count(found.regions, 'region')} on {count(found.images, 'image')}"
-                self._begin(partial(self._take_back, name, decided))
+                try:
+                    # At once, also while another class is on its way: what waits is for other images.
+                    going = self._here(project, _Going(project.folder, name, decided))
+                except InputError as error:
+                    self._tell(error)
+                    return None
+                self._begin(partial(self._take_back, going))
                 told.append(f"What was decided as {name!r} is taken back …")
         return " ".join(told)
 
@@ -284,47 +307,53 @@ class Motions:
         text = said.text.replace("Took back", f"{self._coming_back!r} is a class again, with", 1)
         self._tell(replace(said, text=text))
 
-    def _take_back(self, name: str, told: str) -> None:
-        """Take back what was decided as a class: in the open session first, then on the other images."""
-        project = self._project
-        if project is None:  # it was closed meanwhile
-            self._next()
-            return
-        self._take_back_in(_Going(project.folder, name, told), project, None)
+    def _here(self, project: Project, going: _Going) -> _Going:
+        """Take back in the open session what was decided as a class; return what is left to be done.
 
-    def _take_back_in(self, going: _Going, project: Project, begun: DecidedSheet | None) -> None:
-        by, name = self._review.keeping.by, going.name
+        Raises:
+            InputError: the class is gone, or it cannot be written.
+        """
         record, session = self._review.shown_whole, self._review.session_of_shown
-        besides: tuple[str, ...] = ()
-        try:
-            if record is not None and session is not None:
-                besides = (record.name,)
-                opened = {record.name: session}
-                begun = finish(
-                    project.remove_class_steps(
-                        name, by=by, opened=opened, only=besides, begun=begun
-                    )
-                )
-                self._review.keep()
-        except InputError as error:
-            self._tell(error)
-            self._next()
-            return
+        if record is None or session is None or record.name in going.here:
+            return going
+        opened = {record.name: session}
+        by = self._review.keeping.by
+        steps = project.remove_class_steps(
+            going.name, by=by, opened=opened, only=opened, begun=going.begun
+        )
+        begun = finish(steps)
+        self._review.keep()
+        return replace(going, here=(*going.here, record.name), begun=begun)
 
-        def steps(project: Project) -> Steps[DecidedSheet | None]:
-            return project.remove_class_steps(name, by=by, besides=besides, begun=begun)
-
-        def ended(sheet: DecidedSheet | None) -> None:
-            assert sheet is not None
-            now = self._project
-            same = now is not None and now.folder == going.folder
-            if now is not None and same and sheet.left and going.again:
-                # An image that was turned to meanwhile is open here by now.
-                self._take_back_in(replace(going, again=False), now, replace(sheet, left=()))
+    def _take_back(self, going: _Going) -> None:
+        """Take back what was decided as a class of a project, whichever is open by now."""
+        project = self._project
+        if project is not None and project.folder == going.folder:
+            try:
+                going = self._here(project, going)  # an image that was turned to meanwhile
+            except InputError as error:
+                self._tell(error)
+                self._next()
                 return
-            stays = now is not None and same and name in now.vocabulary.names
+        by, name = self._review.keeping.by, going.name
+
+        def steps(project: Project) -> Steps[_Went]:
+            sheet = yield from project.remove_class_steps(
+                name, by=by, besides=going.here, begun=going.begun
+            )
+            assert sheet is not None  # no other class takes it
+            return _Went(sheet, name in project.vocabulary.names)
+
+        def ended(went: _Went) -> None:
+            now, sheet = self._project, went.sheet
+            same = now is not None and now.folder == going.folder
+            if went.stays and same and sheet.left and going.again:
+                # An image that was turned to meanwhile is open here by now.
+                begun = replace(sheet, left=())
+                self._take_back(replace(going, here=(), begun=begun, again=False))
+                return
             said = f"Removed {name!r}; {going.decided} are undecided again."
-            if stays:
+            if went.stays:
                 said = f"{name!r} stays as long as regions have it; remove it again."
             self._tell(_told(said, sheet.left))
 

@@ -101,8 +101,12 @@ class Keeping:
         self._told = None if shown is None else _told_of(shown.session)
         self._begun = self._undrawn = self._was_decided = False
 
-    def catch_up(self) -> None:
-        """Let the index hear of what a window that was killed left in an item's journal.
+    def catch_up(self, moved: Mapping[int, int]) -> None:
+        """Let the index hear of what a window that was killed left in an item's journal alone.
+
+        Args:
+            moved: label values that are others in the session since it was read, or again, by which nobody
+                decides.
 
         Raises:
             InputError: it cannot be written.
@@ -116,10 +120,11 @@ class Keeping:
         same = (record.regions, record.undecided) == (len(rows), left)
         said = record.state in BY_HAND
         # A look brings the classes that came to the set, which decides nothing.
-        if (said and same) or (not said and not decides(session)):
+        news = not same if said else decides(session)
+        if not news and not moved:
             return
-        decided = record.state is not ItemState.SKIPPED
-        shown.project.take(record, session, by=record.by, decided=decided)
+        decided = news and record.state is not ItemState.SKIPPED
+        shown.project.take(record, session, by=record.by, decided=decided, moved=moved)
         self._changed()
 
     def forget(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 
 from psygnal import Signal
@@ -10,6 +9,7 @@ from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.project.conflicts import ConflictCount
 from napari_corrclip.gui.project.marking import TO_RUN, Marking
 from napari_corrclip.gui.project.model import RECORD, ItemsModel, file_name
 from napari_corrclip.gui.project.review import Review
@@ -59,6 +59,7 @@ class ImagesPanel(QWidget):
     Attributes:
         model, view: the list.
         search, states, order: what of it is shown, and how it is sorted.
+        conflict_count: of what two people decided otherwise and nobody since.
         may_run: asks whatever is to be asked before a run.
 
     Signals (psygnal):
@@ -119,7 +120,8 @@ class ImagesPanel(QWidget):
         )
         self.conflicts_button.clicked.connect(lambda: self.conflicts.emit())
         self.conflicts_button.hide()
-        self._has_conflicts = False
+        self.conflict_count = ConflictCount(review.tell_besides)
+        self.conflict_count.changed.connect(self._tell_conflicts)
         self.stage = Label()
         self.stage.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.stop_button = button("Stop", "Stop the run over the project; what is done is kept")
@@ -168,11 +170,7 @@ class ImagesPanel(QWidget):
         self.thumbnails.show(project)
         self.model.show(project)
         self.show_words(None if project is None else project.vocabulary)
-        self._has_conflicts = False
-        with contextlib.suppress(
-            InputError
-        ):  # of a damaged file it is told when the project was opened
-            self._has_conflicts = project is not None and bool(project.conflicts)
+        self.conflict_count.show(project)
         self._count()
 
     def show_words(self, words: Vocabulary | None) -> None:
@@ -360,22 +358,20 @@ class ImagesPanel(QWidget):
         project = self._review.project
         can = project is not None and not project.read_only
         self.run_button.setEnabled(can and not running and bool(left or stale))
-        self._count_conflicts()
+        self.conflict_count.look()
         self.counted.emit()
 
-    def _count_conflicts(self) -> None:
+    def _tell_conflicts(self) -> None:
         """Say how many conflicts wait for somebody, where there are any."""
-        project = self._review.project
-        waits = 0
-        if project is not None and self._has_conflicts:
-            waits = len(project.open_conflicts())
-        self.conflicts_button.setText(f"{count(waits, 'conflict')} to decide…")
-        self.conflicts_button.setVisible(waits > 0)
+        waiting = self.conflict_count.waiting
+        self.conflicts_button.setText(f"{count(waiting, 'conflict')} to decide…")
+        self.conflicts_button.setVisible(waiting > 0)
 
     def close_jobs(self) -> None:
         """Make and run nothing any more."""
         self._later.stop()
         self.thumbnails.close()
+        self.conflict_count.close()
         self._run.drop()
 
 

@@ -163,10 +163,6 @@ class Projects:
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         self._tell_passed_over(project.passed_over)
-        try:
-            project.conflicts  # noqa: B018 - which is read once
-        except InputError as error:
-            self.review.tell_besides(Said(str(error), Kind.WARNING))
         if why_read_only:
             only = f"It can only be looked at, for {why_read_only}."
             self.review.tell_besides(Said(only, Kind.WARNING))
@@ -311,6 +307,8 @@ class Projects:
         """Stop what runs, and touch no widget: they are being deleted."""
         self._looking.drop()
         self.panel.thumbnails.close()
+        self.panel.conflict_count.changed.disconnect()
+        self.panel.conflict_count.close()
         self.statistics.let_go()
         self.teachers.let_go()
         self.like.let_go()

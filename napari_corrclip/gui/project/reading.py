@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,18 @@ from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary
 
 
+class ReadSession(NamedTuple):
+    """A session that was read, with the set's classes.
+
+    Attributes:
+        session: of the item.
+        moved: label values that are others by these, or again, of which the index is still to be told.
+    """
+
+    session: Session
+    moved: Mapping[int, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Ready:
     """An item that was read.
@@ -39,7 +53,7 @@ class Ready:
         vocabulary: of the set then.
         pixels: of the image; ``None``: it is a large one, and napari is to show it.
         result: what tells the item's result from another one, before it was read.
-        session: of the item; ``None``: it has none.
+        read: the session of the item; ``None``: it has none.
     """
 
     record: ItemRecord
@@ -47,7 +61,7 @@ class Ready:
     vocabulary: Vocabulary
     result: tuple[int, int] | None
     pixels: Pixels | None = None
-    session: Session | None = None
+    read: ReadSession | None = None
 
     @property
     def shown(self) -> NDArray[np.uint8]:
@@ -98,8 +112,8 @@ def ready_steps(
     if record.regions is None and source not in store:
         return Ready(record, image, words, result, pixels)
     picture = Picture(image.stem, pixels.rgb.shape[:2], lambda _: (pixels, ()), source=source)
-    session = yield from session_steps(record, picture, folder, store, words, names)
-    return Ready(record, image, words, result, pixels, session)
+    read = yield from session_steps(record, picture, folder, store, words, names)
+    return Ready(record, image, words, result, pixels, read)
 
 
 def session_steps(
@@ -109,7 +123,7 @@ def session_steps(
     store: ItemSessions,
     words: Vocabulary,
     names: Names,
-) -> Steps[Session]:
+) -> Steps[ReadSession]:
     """Read an item's session in a thread, with the classes that came to the set since.
 
     Raises:
@@ -133,6 +147,6 @@ def session_steps(
 
         found = yield from open_steps(picture, read)
     yield Progress("count the regions", 2, 3)
-    bring_classes(found, words, names)
+    moved = bring_classes(found, words, names)
     found.state.adjacency  # noqa: B018  # which the first key would have to wait for
-    return found
+    return ReadSession(found, moved)

@@ -20,7 +20,13 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.project.keeping import Keeping, Shown, reviewer
 from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
-from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
+from napari_corrclip.gui.project.reading import (
+    ReadSession,
+    Ready,
+    ready_steps,
+    result_in,
+    session_steps,
+)
 from napari_corrclip.gui.project.store import ItemsStore
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
@@ -252,7 +258,7 @@ class Review:
 
     def _open(self, record: ItemRecord, ready: Ready, said: str) -> None:
         """Open the session of the image that is shown; where napari has opened it, that is read first."""
-        if record.regions is None and ready.session is None and not self._has_session(record):
+        if record.regions is None and ready.read is None and not self._has_session(record):
             self._tell_of_image(_not_run(record), said)
             return
         try:
@@ -260,9 +266,9 @@ class Review:
         except InputError as error:
             self._tell_of_image(str(error), kind=Kind.WARNING)
             return
-        if ready.session is not None and ready.pixels is not None:
+        if ready.read is not None and ready.pixels is not None:
             picture.keep(ready.pixels)
-            self._read(ready, ready.session, picture, said)
+            self._read(ready, ready.read, picture, said)
             return
         project, store = self._open_project(), self._store.sessions
         assert store is not None  # of the project
@@ -275,13 +281,13 @@ class Review:
                 project.vocabulary,
                 project.names_of_values(),
             ),
-            done=lambda session: self._read(ready, session, picture, said),
+            done=lambda read: self._read(ready, read, picture, said),
             failed=self._failed,
         )
 
-    def _read(self, ready: Ready, session: Session, picture: Picture, said: str) -> None:
+    def _read(self, ready: Ready, read: ReadSession, picture: Picture, said: str) -> None:
         """Open a session that was read; one that is none of its item any more is read again."""
-        record, project = ready.record, self.project
+        record, project, session = ready.record, self.project, read.session
         is_here = self.record is not None and self.record.id == record.id
         if project is None or not is_here or not self._layer.has(picture):
             return
@@ -304,7 +310,7 @@ class Review:
                 self.show(record, said)
                 return
             self.record = project.item(record)
-            self.keeping.catch_up()
+            self.keeping.catch_up(read.moved)
             self.record = project.item(record)
             taught = self.learns(session)
             self.record = project.item(record)

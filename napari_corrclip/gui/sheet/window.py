@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.cells import CellsModel, told
 from napari_corrclip.gui.sheet.pictures import Pictures
@@ -192,12 +192,13 @@ class SheetWindow:
 
     # -- what is listed
 
-    def open(self, project: Project, *, conflicts: bool = False) -> None:
+    def open(self, project: Project, *, conflicts: bool = False, merged: bool = False) -> None:
         """Show the window, with a sheet of the project's undecided regions.
 
         Args:
             project: that is open.
             conflicts: show those alone of which two people decided otherwise.
+            merged: whether there may be such.
         """
         self._pictures.show(project)
         self._contexts.show(project)
@@ -206,7 +207,7 @@ class SheetWindow:
         self.conflicts.blockSignals(True)
         self.conflicts.setChecked(conflicts)
         self.conflicts.blockSignals(False)
-        self.conflicts.setVisible(conflicts or _is_merged(project))
+        self.conflicts.setVisible(conflicts or merged)
         self.said.setText("")
         self.window.open()
         self._make_large()
@@ -569,14 +570,6 @@ class SheetWindow:
             self._give(class_.value, class_.name)
         else:
             event.ignore()
-
-
-def _is_merged(project: Project) -> bool:
-    """Whether a project was merged of two that had conflicts."""
-    try:
-        return bool(project.conflicts)
-    except InputError:  # what is wrong with their file was told when the project was opened
-        return False
 
 
 def _steps(folder: Path, wanted: SheetFilter) -> Steps[Sheet]:

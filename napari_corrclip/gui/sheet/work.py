@@ -184,7 +184,8 @@ class Deciding:
             if here and project is not None:
                 steps = project.undo_sheet_steps(act.back, by=self.by, opened=opened, only=here)
                 undone = finish(steps)
-                self._review.keep()
+                self._review.keep()  # by whoever sits here, now
+                project.tell_undone(undone)  # who it was, and when
             rest = [name for name in names if name not in opened]
             return _back_steps(place, act.back, rest, undone, self._written)
         mine: dict[Key, Answer] = {}

@@ -22,8 +22,8 @@ from napari_corrclip.wording.amounts import count
 TAKE_BACK = "nobody; take it back"
 
 
-class Decided(NamedTuple):
-    """The count of what was decided as a class.
+class ToGive(NamedTuple):
+    """The count of what was decided as a class that goes, and is to be given to another one.
 
     Attributes:
         regions: that were decided as it.
@@ -53,7 +53,7 @@ class RemovalDialog(QDialog):
 
     def __init__(
         self,
-        decided: Mapping[VocabularyClass, Decided | tuple[int, int]],
+        decided: Mapping[VocabularyClass, ToGive | tuple[int, int]],
         vocabulary: Vocabulary,
         parent: QWidget | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class RemovalDialog(QDialog):
         form = QFormLayout(rows)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         for class_, counts in decided.items():
-            found = Decided(*counts)
+            found = ToGive(*counts)
             box = QComboBox()
             box.addItems([TAKE_BACK, *vocabulary.names])
             box.setAccessibleName(f"Who gets what was decided as {class_.name!r}")
@@ -101,7 +101,7 @@ class RemovalDialog(QDialog):
 
 def ask_about_removed(
     parent: QWidget,
-    decided: Mapping[VocabularyClass, Decided | tuple[int, int]],
+    decided: Mapping[VocabularyClass, ToGive | tuple[int, int]],
     vocabulary: Vocabulary,
 ) -> Reassigned | None:
     """Ask what becomes of the decisions of each class that goes.
@@ -122,7 +122,7 @@ def ask_about_removed(
     return answers if sure else None
 
 
-def _assigned(class_: VocabularyClass, found: Decided) -> str:
+def _assigned(class_: VocabularyClass, found: ToGive) -> str:
     """Say what there is to be given away: ``1 region was assigned to 'big cat'. Give it to:``."""
     parts = []
     if found.regions and found.images is not None:

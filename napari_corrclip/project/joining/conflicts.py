@@ -13,12 +13,10 @@ from typing import Any, Final, Literal, get_args
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import write_bytes
-from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.storage.text_files import MAX_RECORDS, load_json, read_text
 
 FILE: Final = "conflicts.json"
 FORMAT: Final = "napari-corrclip conflicts 1"
-_LARGEST: Final = 1 << 30
-"""Bytes of the largest file that is read; a conflict takes some 300."""
 Prefer = Literal["none", "A", "B", "newest"]
 """Whose decision comes through: nobody's, the first's, the second's, the one that was made last."""
 NAMELESS = ("the first", "the second")
@@ -103,7 +101,7 @@ def read_conflicts(folder: Path) -> tuple[Conflict, ...]:
     if not (folder / FILE).exists():
         return ()
     where = f"The conflicts {str(folder / FILE)!r}"
-    document = load_json(read_text(folder / FILE, "conflicts", limit=_LARGEST), where)
+    document = load_json(read_text(folder / FILE, "conflicts", limit=MAX_RECORDS), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{where} are not of this version; install the newest napari-corrclip.")
     listed = document.get("conflicts")

@@ -9,12 +9,10 @@ from typing import Final, Literal
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import write_bytes
-from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.storage.text_files import MAX_RECORDS, load_json, read_text
 
 FILE: Final = "second-look.json"
 FORMAT: Final = "napari-corrclip second look 1"
-_LARGEST: Final = 1 << 30
-"""Bytes of the largest file that is read; an image takes some 40, a region 10."""
 Kind = Literal["images", "regions"]
 KINDS: Final = ("images", "regions")
 
@@ -81,7 +79,7 @@ def read_drawn(folder: Path) -> Drawn | None:
     if not (folder / FILE).exists():
         return None
     where = f"The record {str(folder / FILE)!r} of a sample"
-    document = load_json(read_text(folder / FILE, "sample", limit=_LARGEST), where)
+    document = load_json(read_text(folder / FILE, "sample", limit=MAX_RECORDS), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{where} is not of this version; install the newest napari-corrclip.")
     kind, source, images, regions = (

@@ -86,9 +86,8 @@ class _Values:
                 self._by_name[grammar.key(name)] = value
         for class_ in index.vocabulary:
             self._by_name[grammar.key(class_.name)] = class_.value
-        self._asked: dict[str, int | None] = {
-            "": 0
-        }  # there may be many conflicts, and are few classes
+        # There may be many conflicts, and are few classes.
+        self._asked: dict[str, int | None] = {"": 0}
 
     def of(self, decision: Decision) -> int | None:
         """Return the value of a decision; 0: left out; ``None``: there is no such class any more."""

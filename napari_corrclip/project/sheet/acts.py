@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -195,11 +196,14 @@ def note_undone(folder: Path, number: int, items: list[str]) -> None:
 def read(folder: Path) -> list[DecidedSheet]:
     """Return what was decided on sheets, the first one first; the file is taken as untrusted.
 
+    One that is as it was is not read again.
+
     Raises:
         InputError: it cannot be read.
     """
     try:
-        data = (folder / SHEETS).read_bytes()
+        found = (folder / SHEETS).stat()
+        return list(_read(folder / SHEETS, (found.st_ino, found.st_size, found.st_mtime_ns)))
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -207,19 +211,25 @@ def read(folder: Path) -> list[DecidedSheet]:
             f"The decisions on sheets in {str(folder / SHEETS)!r} cannot be read "
             f"({error.strerror or error}); check its permissions."
         ) from None
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _as_it_is: tuple[int, ...]) -> tuple[DecidedSheet, ...]:
+    """Read a file, which by its number, size and time is another one than those that were read before."""
+    data = path.read_bytes()
     found: dict[int, DecidedSheet] = {}
     back: dict[int, set[str]] = {}
     for line in data.split(b"\n"):
         with contextlib.suppress(InputError, UnicodeDecodeError, TypeError, ValueError, KeyError):
             _take(load_json(line.decode(), "It") if line else {}, found, back)
-    return [
+    return tuple(
         replace(
             sheet,
             items=tuple(item for item in sheet.items if item.name not in back.get(number, ())),
             undone=number in back and back[number] >= {item.name for item in sheet.items},
         )
         for number, sheet in sorted(found.items())
-    ]
+    )
 
 
 def _take(said: dict[str, Any], found: dict[int, DecidedSheet], back: dict[int, set[str]]) -> None:

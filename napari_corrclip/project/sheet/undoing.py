@@ -35,6 +35,21 @@ from napari_corrclip.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """The word of who had decided what in an image before a sheet that was taken back.
+
+    Attributes:
+        item: as it was before.
+        regions: id, state, value now, who and when of its regions.
+        again: whether it is in its former state, too.
+    """
+
+    item: DecidedItem
+    regions: tuple[tuple[int, str, int, str, float | None], ...]
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UndoneSheet:
     """The outcome of taking a sheet back.
 
@@ -42,11 +57,14 @@ class UndoneSheet:
         items: names of the images in which it was taken back.
         regions: how many regions are as they were before.
         left: images in which it was not, a sentence each.
+        untold: what the index is still to be told of images that somebody has open; see
+            :meth:`~napari_corrclip.project.project.Project.tell_undone`.
     """
 
     items: tuple[str, ...]
     regions: int
     left: tuple[str, ...] = ()
+    untold: tuple[Former, ...] = ()
 
 
 def undo_steps(
@@ -66,13 +84,18 @@ def undo_steps(
         _bring_back(index, lesson, kept.removed)
     done: list[DecidedItem] = []
     left: list[str] = []
+    untold: list[Former] = []
     items = [item for item in kept.items if only is None or item.name in only]
     for number, item in enumerate(items):
         yield Progress("take back", number, len(items))
         try:
             record = index.item(item.name)
             session = (opened or {}).get(item.name)
-            _undo(index, lesson, record, item, kept.number, by, session)
+            former = _undo(index, lesson, record, item, kept.number, by, session)
+            if session is None:
+                tell(index, [former])
+            else:  # whoever has it open tells first what it is now
+                untold.append(former)
         except InputError as error:
             left.append(f"{item.name}: {error}")
             continue
@@ -80,7 +103,19 @@ def undo_steps(
     if done or not kept.items:
         note_undone(index.folder, kept.number, [item.name for item in done])
     regions = sum(len(item.regions) for item in done)
-    return UndoneSheet(tuple(item.name for item in done), regions, tuple(left))
+    names = tuple(item.name for item in done)
+    return UndoneSheet(names, regions, tuple(left), tuple(untold))
+
+
+def tell(index: Index, formers: Sequence[Former]) -> None:
+    """Let an index that has the regions as they are now have who had decided them, and when."""
+    for former in formers:
+        record, item = index.item(former.item.name), former.item
+        with index.transaction():
+            index.tell_decisions(record.id, former.regions)
+            if former.again:
+                index.mark(record.id, item.state, by=item.by, at=item.at)
+                write_outcome(index, record.name)
 
 
 def _bring_back(index: Index, lesson: ProjectLesson, gone: GoneClass) -> None:
@@ -113,8 +148,8 @@ def _undo(
     number: int,
     by: str,
     session: Session | None,
-) -> None:
-    """Take back what was decided in an item.
+) -> Former:
+    """Take back what was decided in an item; return what the index is to be told.
 
     Raises:
         InputError: it is not there any more, or the image was edited since.
@@ -128,9 +163,7 @@ def _undo(
         with contextlib.nullcontext() if is_open else taught:
             alone = _take_back(session, step, index.vocabulary, Names(index).survivors)
         undecided = not session.state.verdicts and not (session.pins >= 0).any()
-    if is_open:  # whoever has it open tells the index
-        return
-    told = [
+    regions = tuple(
         # Of the class that it is now, wherever classes were merged since.
         (
             each.region,
@@ -141,12 +174,8 @@ def _undo(
         )
         for each in item.regions
         if each.former and each.former_at is not None
-    ]
-    with index.transaction():
-        index.tell_decisions(record.id, told)
-        if alone or (undecided and item.state is ItemState.PRELABELLED):
-            index.mark(record.id, item.state, by=item.by, at=item.at)
-            write_outcome(index, record.name)
+    )
+    return Former(item, regions, alone or (undecided and item.state is ItemState.PRELABELLED))
 
 
 def _take_back(

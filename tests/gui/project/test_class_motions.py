@@ -18,6 +18,7 @@ from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog
 from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.reviewing import read_session
+from tests.gui.gates import at_stage
 from tests.gui.hand import choose, click_at, turn_to
 from tests.gui.menus import ask, press, row_of
 from tests.gui.person import MINUTE, Person, answer
@@ -76,9 +77,22 @@ def replying(to: str | None, told: list[str], press_: str = "Remove") -> Callabl
     return reply
 
 
-def remove(person: Person, name: str) -> None:
-    person.dock.words.table.selectRow(row_of(person, name))
+def remove(person: Person, *names: str) -> None:
+    person.dock.words.table.select([row_of(person, name) for name in names])
     click_at(person, person.dock.words.remove_button)
+
+
+def taking_back(titles: list[str]) -> Callable[[RemovalDialog], None]:
+    """Return what a person does in questions who takes everything back; what they are called is noted."""
+
+    def reply(dialog: RemovalDialog) -> None:
+        titles.append(dialog.windowTitle())
+        for box in dialog.boxes.values():
+            choose(box, TAKE_BACK)
+        answer(RemovalDialog, reply)  # were there another one
+        press(dialog, "Remove")
+
+    return reply
 
 
 def elsewhere(project: Project, number: int = 1) -> Session:
@@ -208,3 +222,140 @@ def test_what_nobody_decided_goes_without_a_question(person: Person, project: Pr
     person.qtbot.waitUntil(lambda: "green" not in project.vocabulary.names, timeout=MINUTE)
     idle(person)
     assert "green" not in person.dock.session.vocabulary.names
+
+
+def with_green(person: Person, project: Project) -> Session:
+    """Decide two more regions on each image as green; return the session of that which is open."""
+    with Project.open(project.folder) as other, other.session(SCENE.format(1), by="Ann") as session:
+        session.assign(session.ids[3:5].tolist(), "green")
+    found = person.dock.session
+    found.assign(found.ids[2:4].tolist(), "green")
+    return found
+
+
+def bring_back(person: Person, project: Project, name: str) -> None:
+    answer(AgainDialog, replying(name, [], "Bring back"))
+    ask(person, "blue", "Bring back…")
+    person.qtbot.waitUntil(lambda: name in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+
+
+def test_two_classes_go_at_once_with_one_question_and_come_back_one_by_one(
+    person: Person, project: Project
+) -> None:
+    session, titles = with_green(person, project), list[str]()
+    answer(RemovalDialog, taking_back(titles))
+    remove(person, "red", "green")
+    idle(person)
+    assert titles == ["Remove 2 classes"]
+    assert project.vocabulary.names == session.vocabulary.names == ("blue",)
+    assert decided(session) == decided(elsewhere(project)) == []
+    bring_back(person, project, "green")
+    assert decided(session) == ["green"] * 2
+    assert decided(elsewhere(project)) == ["green"] * 2
+    bring_back(person, project, "red")
+    assert sorted(decided(session)) == ["green"] * 2 + ["red"] * 2
+    assert sorted(decided(elsewhere(project))) == ["green"] * 2 + ["red"] * 3
+
+
+def test_a_class_that_waits_to_go_goes_from_its_own_project(
+    person: Person, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, titles = with_green(person, project), list[str]()
+    person.dock.projects.review.keep()
+    shutil.copytree(project.folder.parent, tmp_path / "other")
+    folder, other = project.folder, tmp_path / "other" / project.folder.name
+    gate = at_stage(monkeypatch, "take back")
+    answer(RemovalDialog, taking_back(titles))
+    remove(person, "red")
+    person.qtbot.waitUntil(gate.reached, timeout=MINUTE)
+    # While that is on its way to the other image, green is gone from this one, and nothing asks again.
+    remove(person, "green")
+    assert titles == ["Remove 'red'", "Remove 'green'"]
+    assert decided(session) == []
+    person.dock.open_project(str(other))
+    now = shown(person)
+    assert now.folder == other
+    gate.open()
+    idle(person)
+    assert (
+        person.dock.status.text() == "Removed 'green'; 4 regions on 2 images are undecided again."
+    )
+    assert now.vocabulary.names == ("red", "green", "blue")
+    assert now.decided_as("green").images == now.decided_as("red").images == 2
+    with Project.open(folder) as former:
+        assert former.vocabulary.names == ("blue",)
+        assert list(former.removed_classes()) == ["red", "green"]
+        for number in range(2):
+            assert decided(elsewhere(former, number)) == []
+
+
+def test_an_image_that_cannot_be_asked_again_is_told_though_the_class_is_gone(
+    person: Person, project: Project
+) -> None:
+    with Project.open(project.folder) as other, other.session(SCENE.format(1), by="Ann") as session:
+        session.clear(session.ids[:3].tolist())
+    gone = project.path_of(project.item(SCENE.format(1)))
+    gone.unlink()
+    answer(RemovalDialog, taking_back([]))
+    remove(person, "red")
+    idle(person)
+    assert "red" not in project.vocabulary.names
+    told = person.dock.status.text()
+    assert told.startswith(
+        "Removed 'red'; 2 regions on 1 image are undecided again. Left as it was:"
+    )
+    assert "scene 1.png" in told
+    assert "is gone" in told
+
+
+def test_a_class_that_is_back_was_decided_by_those_who_had_in_the_open_image_too(
+    person: Person, project: Project
+) -> None:
+    go_to(person, 1)
+    project.mark(SCENE.format(1), "verified", by="Ann")
+    rows = "SELECT item, id, state, value, by, at FROM regions WHERE state != '' ORDER BY item, id"
+    before, item = project._index.rows(rows), project.item(SCENE.format(1))
+    assert [row[4] for row in before if row[0] == item.id] == ["Ann"] * 3
+    answer(RemovalDialog, taking_back([]))
+    remove(person, "red")
+    idle(person)
+    assert str(project.item(SCENE.format(1)).state) == "in review"
+    bring_back(person, project, "red")
+    assert decided(person.dock.session) == ["red"] * 3
+    assert project._index.rows(rows) == before
+    now = project.item(SCENE.format(1))
+    assert (now.state, now.by, now.at) == (item.state, item.by, item.at)
+
+
+def test_an_image_that_was_left_at_parting_keeps_who_decided_when_it_is_corrected_next(
+    person: Person, project: Project
+) -> None:
+    who = "SELECT id, value, by, at FROM regions WHERE item = ? AND state != '' ORDER BY id"
+    place = (project.item(SCENE.format(1)).id,)
+    before = project._index.rows(who, place)
+    answer(MergeDialog, replying("blue", [], "Merge"))
+    ask(person, "red", "Merge into…")
+    person.qtbot.waitUntil(lambda: "red" not in project.vocabulary.names, timeout=MINUTE)
+    go_to(person, 1)  # which takes it
+    session = person.dock.session
+    assert decided(session) == ["blue"] * 3
+    session.assign(int(session.ids[4]), "green")
+    person.dock.projects.review.keep()
+    go_to(person, 0, Qt.Key.Key_PageUp)
+    image = project.path_of(project.item(SCENE.format(1)))
+    image.rename(image.with_suffix(".away"))
+    answer(AgainDialog, replying("red, which became blue", [], "Part again"))
+    ask(person, "blue", "Part again…")
+    person.qtbot.waitUntil(lambda: "red" in project.vocabulary.names, timeout=MINUTE)
+    idle(person)
+    assert "Left as it was: " in person.dock.status.text()
+    image.with_suffix(".away").rename(image)
+    go_to(person, 1)
+    session = person.dock.session
+    assert sorted(decided(session)) == ["green", *["red"] * 3]
+    session.assign(int(session.ids[5]), "green")
+    person.dock.projects.review.keep()
+    found = project._index.rows(who, place)
+    assert found[:3] == before
+    assert all(by != "Ann" for _, _, by, _ in found[3:])

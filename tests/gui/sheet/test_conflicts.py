@@ -14,6 +14,7 @@ from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.sheet.window import SheetWindow
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.regions import SheetRegion
+from tests.gui.gates import at_stage
 from tests.gui.hand import click_at, turn_to
 from tests.gui.person import MINUTE, Person
 from tests.gui.project.opened import shown
@@ -170,7 +171,28 @@ def test_other_projects_say_nothing_of_conflicts(person: Person, folder: Path) -
     (folder / "conflicts.json").write_text("[]")
     person.dock.open_project(str(folder))
     shown(person)
+    person.qtbot.waitUntil(lambda: "conflicts.json" in person.dock.status.text(), timeout=MINUTE)
+    assert "not of this version" in person.dock.status.text()
     assert panel.conflicts_button.isHidden()
-    said = person.dock.status.text()
-    assert "conflicts.json" in said
-    assert "not of this version" in said
+
+
+def test_a_project_is_open_before_its_conflicts_are_read(
+    person: Person, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = at_stage(monkeypatch, "count the conflicts")
+    text = (folder / "conflicts.json").read_text()
+    (folder / "conflicts.json").write_text("[")  # which nobody reads till the gate is open
+    person.dock.open_project(str(folder))
+    project = shown(person)
+    person.qtbot.waitUntil(gate.reached, timeout=MINUTE)
+    assert person.dock.projects.panel.conflicts_button.isHidden()
+    (folder / "conflicts.json").write_text(text)
+    total = len(project.open_conflicts())
+    gate.open()
+    told(person, f"{total} conflicts to decide…")
+    # They are read once: what is counted later is those that were read then.
+    (folder / "conflicts.json").write_text("[")
+    project.mark(project.open_conflicts()[0].item, "skipped", by="Cy")
+    person.dock.projects.panel.refresh()
+    told(person, f"{len(project.open_conflicts())} conflicts to decide…")
+    assert len(project.open_conflicts()) < total

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_corrclip.project.joining.conflicts import write_conflicts
+import napari_corrclip as nc
+from napari_corrclip.project.joining.conflicts import read_conflicts, write_conflicts
 from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
@@ -147,3 +148,12 @@ def test_a_list_of_more_than_4_mib_is_read(merged: Path) -> None:
     with Project.open(merged, read_only=True) as project:
         assert len(project.conflicts) == 1200
         assert project.open_conflicts() == []  # no such item
+
+
+def test_a_list_of_conflicts_that_no_merge_would_write_is_not_read(tmp_path: Path) -> None:
+    write_conflicts(tmp_path, [])
+    assert read_conflicts(tmp_path) == ()
+    with (tmp_path / "conflicts.json").open("r+b") as file:
+        file.truncate((64 << 20) + 1)  # which takes no room on the disk
+    with pytest.raises(nc.InputError, match="larger than 64 MiB"):
+        read_conflicts(tmp_path)

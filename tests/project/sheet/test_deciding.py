@@ -379,6 +379,29 @@ def test_a_cut_or_foreign_line_is_passed_over(project: Project) -> None:
     assert json.loads(path.read_bytes().splitlines()[-1])["sheet"] == second.number == 2
 
 
+def test_what_was_decided_is_read_again_only_after_a_change(project: Project) -> None:
+    first = decide(project, dict.fromkeys(some_of(project, 1)))
+    (read,) = project.decided_sheets()
+    assert read == first
+    project.decided_sheets().clear()  # which is the caller's own
+    assert project.decided_sheets()[0] is read
+    second = decide(project, {(FIRST, 7): "wood"})
+    again, other = project.decided_sheets()
+    assert (again, other) == (first, second)
+    assert again is not read
+    # Another file in its place is read, too, though it is as large.
+    path = project.folder / acts.NAME
+    new = path.with_suffix(".new")
+    whole = path.read_bytes()
+    assert b'"sheet": 2' in whole
+    new.write_bytes(whole.replace(b'"sheet": 2', b'"sheet": 3'))
+    os.utime(new, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    new.replace(path)
+    assert project.decided_sheets() != [first, second]
+    path.unlink()
+    assert project.decided_sheets() == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_sheets_edits_and_ways_back_agree_with_a_slow_model(project: Project, seed: int) -> None:
     """Whatever is decided and taken back in whatever order, each region is as the last word says."""
