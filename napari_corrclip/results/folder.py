@@ -38,7 +38,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import as_ids, check_regions
 from napari_corrclip.results import label_files as maps
 from napari_corrclip.storage.arrays import read_npz
-from napari_corrclip.storage.disk import remove
+from napari_corrclip.storage.disk import copy_tree, remove
 from napari_corrclip.storage.folders import Locate, Writer, read_whole, staged, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text_files import dump_yaml, load_json, read_text
@@ -152,7 +152,7 @@ def copy_result(source: Path, folder: Path) -> None:
             for name in sorted(ALL_OWNED):
                 path = locate(name)
                 if path.is_dir():
-                    shutil.copytree(path, stage / name)
+                    copy_tree(path, stage / name)
                 elif path.is_file():
                     shutil.copyfile(path, stage / name)
 

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from napari_corrclip.errors import InputError, NotWrittenError
@@ -47,6 +49,20 @@ _ADVICE = {
     errno.EILSEQ: "give a name that the file system of that folder can hold",
 }
 """What to do, where it is the name that cannot be."""
+
+
+def copy_tree(source: Path, target: Path, *, ignore: Iterable[str] = ()) -> None:
+    """Copy a folder as one that may be written to, whoever may write to the former.
+
+    Args:
+        source: the folder.
+        target: must not exist.
+        ignore: patterns of names that are left out.
+    """
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*ignore))
+    for path in (target, *target.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def sync_file(path: Path) -> None:

@@ -21,6 +21,7 @@ else:
     import fcntl
 
 _HELD = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PAUSE = 0.01
 """Seconds between two looks at a lock that another holds."""
 
@@ -98,7 +99,10 @@ def _open(path: Path, create: bool) -> int:
     flags |= getattr(os, "O_CLOEXEC", 0) | (os.O_CREAT if create else 0)
     try:
         file = os.open(path, os.O_RDWR | flags, 0o666)
-    except PermissionError:  # another user's: it can be locked all the same
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        # Another user's, or on a disk that is read-only: it can be locked all the same.
         file = os.open(path, os.O_RDONLY | flags, 0o666)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)

@@ -28,6 +28,7 @@ from napari_corrclip.annotation.files.records import (
 )
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.disk import cannot_write, report
+from napari_corrclip.storage.locks import take
 from napari_corrclip.storage.temporary import clean
 from napari_corrclip.storage.untrusted import guarded, read_bytes
 
@@ -144,14 +145,20 @@ def lock_folder(folder: Path) -> FileLock:
 
 
 def is_open(folder: Path) -> bool:
-    """Whether somebody keeps a session in ``folder`` now, in this program or another."""
-    if not (folder / "lock").exists():
+    """Whether somebody keeps a session in ``folder`` now, in this program or another.
+
+    It need not be written to; where the lock's file cannot be opened at all, nobody is known to.
+    """
+    file = folder / "lock"
+    if not file.exists():
         return False
     try:
-        lock_folder(folder).release()
-    except InputError:
-        return True
-    return False
+        lock = take(file, create=False)
+    except OSError:
+        return False
+    if lock is not None:
+        lock.release(keep=True)
+    return lock is None and file.exists()  # else it went meanwhile
 
 
 def clean_up(folder: Path) -> None:

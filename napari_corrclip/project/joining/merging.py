@@ -68,6 +68,7 @@ from napari_corrclip.project.running import is_running
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.large import LargeSegmentation
+from napari_corrclip.storage.disk import copy_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _copy_steps(first: Index, stage: Path) -> Steps[None]:
 
 def _copy_item(folder: Path, target: Path) -> None:
     if folder.is_dir():
-        shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock", ".*"))
+        copy_tree(folder, target, ignore=("lock", ".*"))
 
 
 def _move(index: Index, former: Path) -> None:
@@ -333,7 +334,7 @@ class _Join:
         image = self._image(theirs)
         revalued(result, self._index.vocabulary).save(target / RESULT)
         with contextlib.suppress(OSError):
-            shutil.copy2(source / "vectors.safetensors", target)
+            shutil.copyfile(source / "vectors.safetensors", target / "vectors.safetensors")
         bare = replace(outcome, state=ItemState.PRELABELLED, by="")
         bare.write(target)
         with self._index.transaction():

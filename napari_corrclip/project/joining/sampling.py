@@ -178,7 +178,7 @@ def _make(index: Index, stage: Path, choice: _Choice, drawn: Drawn) -> Steps[Dra
             target = item_folder(stage, name)
             copy_result(source / RESULT, target / RESULT)
             with contextlib.suppress(OSError):
-                shutil.copy2(source / "vectors.safetensors", target)
+                shutil.copyfile(source / "vectors.safetensors", target / "vectors.safetensors")
             outcome.write(target)
             with sample.transaction():
                 take_content(sample, name, Content.read(target, outcome), runs)

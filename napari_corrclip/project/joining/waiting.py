@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.conflicts import Conflict, Decision
 from napari_corrclip.project.records import ItemState
@@ -35,6 +37,21 @@ class OpenConflict:
     def place(self) -> tuple[int, int]:
         """The number of its item, and the id of its region."""
         return self.item, self.conflict.region
+
+    def word_of(self, side: Literal[0, 1]) -> int:
+        """Return the label value of what somebody has said, to be decided; 0: left out.
+
+        Args:
+            side: 0: the first, 1: the second.
+
+        Raises:
+            InputError: the set has that class no more.
+        """
+        value = self.values[side]
+        if value is None:
+            name = (self.conflict.first, self.conflict.second)[side].class_
+            raise InputError(f"The set has no class {name!r} any more; give another class.")
+        return value
 
 
 def open_conflicts(index: Index, conflicts: Sequence[Conflict]) -> list[OpenConflict]:

@@ -16,6 +16,8 @@ from napari_corrclip.annotation.region import Region
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.joining.conflicts import read_conflicts
+from napari_corrclip.project.joining.waiting import open_conflicts
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
 from napari_corrclip.project.records import ItemRecord
@@ -48,11 +50,13 @@ class _Wanted:
         region: its id.
         value: label value of its class; ``None``: as it is shown.
         seen: the region as it was looked at; ``None``: it is not known.
+        conflict: whether two people have said otherwise of it, and nobody has decided that yet.
     """
 
     region: int
     value: int | None
     seen: SheetRegion | None
+    conflict: bool = False
 
 
 def decide_steps(
@@ -67,23 +71,27 @@ def decide_steps(
 ) -> Steps[DecidedSheet]:
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
     words = index.vocabulary
+    accepts = None in decisions.values()
+    waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
+    conflicts = {each.place for each in waiting}
     by_item: dict[str, list[_Wanted]] = {}
     for key, answer in decisions.items():
         seen = key if isinstance(key, SheetRegion) else None
         record, region = (seen.item, seen.region) if seen else _pair(index, key)
-        by_item.setdefault(record.name, []).append(_Wanted(region, _value(words, answer), seen))
+        wanted = _Wanted(region, _value(words, answer), seen, (record.id, region) in conflicts)
+        by_item.setdefault(record.name, []).append(wanted)
     if not by_item:
         raise InputError("No region is decided; decide about at least one.")
     sheet = begin(index.folder, by, made) if to is None else to
     items, left = list(sheet.items), list(sheet.left)
-    for done, (name, wanted) in enumerate(by_item.items()):
+    for done, (name, regions) in enumerate(by_item.items()):
         yield Progress("decide", done, len(by_item))
         title = name
         try:
             record = index.item(name)
             title = record.title
             session = (opened or {}).get(name)
-            item, said = _decide(index, lesson, record, wanted, sheet.number, by, session)
+            item, said = _decide(index, lesson, record, regions, sheet.number, by, session)
         except InputError as error:
             left.append(f"{title}: {error}")
             continue
@@ -188,6 +196,10 @@ def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], li
             why.append(f"region {each.region} is not there any more.")
         elif each.seen is not None and not _is_as_seen(row, each.seen, each.value):
             why.append(f"region {each.region} is not as it was looked at; look again.")
+        elif each.value is None and each.conflict:
+            why.append(
+                f"region {each.region} is a conflict, and what it shows is nobody's word; give it a class."
+            )
         elif each.value is None and row.verdict is None and not row.predicted:
             why.append(f"region {each.region} shows no class that could be accepted; give it one.")
         elif not _is_said(row, each.value):

@@ -28,6 +28,7 @@ from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.words import Names
 from tests.project.joining.annotators import WORDS, annotate, box, content, copied
 from tests.project.small import RECIPE
+from tests.users import another_user, open_folder
 
 Two = tuple[Path, Path]
 Rows = dict[int, tuple[int, str, str, float | None]]
@@ -399,6 +400,58 @@ def test_refusals_leave_nothing(two: Two, tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == before
         (tmp_path / "c.corrclip-project").mkdir()
         assert finish(one.merge_steps(other, tmp_path / "c")).images == 3
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="it mounts folders by unshare")
+def test_projects_on_a_disk_that_is_read_only_are_merged_and_a_session_there_is_told(
+    two: Two, tmp_path: Path
+) -> None:
+    mounts = "mount --bind {0} {0} && mount -o remount,bind,ro {0}"
+    inside = " && ".join([*(mounts.format(folder.name) for folder in two), '"$@"'])
+    begin = ["unshare", "-rm", "sh", "-ec", inside, "sh"]
+    try:
+        subprocess.run([*begin, "true"], cwd=tmp_path, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("nobody may mount here")
+    annotate(two[0], lambda _, region: "red" if region % 2 else "", "Ann")
+    annotate(two[1], lambda _, region: "blue" if region % 2 else "", "Bo")
+    command = [sys.executable, "-m", "napari_corrclip", "project", "merge", "a", "b", "-o", "c"]
+    with Project.open(two[1]) as other, other.session(other.items()[0]):
+        told = subprocess.run(
+            [*begin, *command], cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+    assert (told.returncode, "Somebody has '../images/0.png'" in told.stderr) == (2, True)
+    done = subprocess.run(
+        [*begin, *command], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 images, 3 of them in both" in done.stdout
+    assert len(read_conflicts(tmp_path / "c.corrclip-project")) > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="whose permissions are others")
+def test_who_may_only_read_both_projects_merges_them(two: Two) -> None:
+    annotate(two[0], lambda _, region: "red" if region % 2 else "", "Ann")
+    annotate(two[1], lambda _, region: "blue" if region % 2 else "", "Bo")
+    with open_folder() as base:
+        shutil.copytree(two[0].parent, base / "both")
+        for path in (base / "both", *(base / "both").rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        (base / "mine").mkdir(mode=0o777)
+        (base / "mine").chmod(0o777)
+        folders = [base / "both" / folder.name for folder in two]
+        with (
+            another_user(),
+            Project.open(folders[0], read_only=True) as one,
+            Project.open(folders[1], read_only=True) as other,
+        ):
+            merged = one.merge(other, base / "mine" / "c", progress=False)
+            with Project.open(merged.folder) as made:
+                assert (merged.left_out, len(made.open_conflicts()) > 0) == ((), True)
+                first = made.open_conflicts()[0]
+                told = made.decide({(first.item, first.region): "red"}, progress=False)
+                assert (told.left, told.regions) == ((), 1)
 
 
 @pytest.mark.process

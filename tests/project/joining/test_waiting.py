@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import napari_corrclip as nc
+from napari_corrclip.errors import InputError
 from napari_corrclip.project.joining.conflicts import read_conflicts, write_conflicts
 from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.project import Project
@@ -121,7 +122,28 @@ def test_a_class_that_was_merged_renamed_or_removed_since(merged: Path) -> None:
         words = project.vocabulary
         project.change_classes(words, words.remove("azure"))
         assert "azure" not in project.vocabulary.names
-        assert {each.values for each in listed(project)[1]} == {(1, None), (1, 0)}
+        found = listed(project)[1]
+        assert {each.values for each in found} == {(1, None), (1, 0)}
+        assert {each.word_of(0) for each in found} == {1}
+        assert {each.word_of(1) for each in found if each.values[1] == 0} == {0}
+        gone = next(each for each in found if each.values[1] is None)
+        with pytest.raises(InputError, match="no class 'blue' any more; give another class"):
+            gone.word_of(1)
+
+
+def test_what_a_conflict_shows_is_nobodys_word_and_cannot_be_accepted(merged: Path) -> None:
+    with Project.open(merged) as project:
+        found = [each.place for each in listed(project)[1]]
+        shown = project.read_regions(found[:1])[0]
+        told = project.decide({shown: None, found[1]: None, found[2]: "red"}, progress=False)
+        assert [item.regions[0].region for item in told.items] == [found[2][1]]
+        ends = "is a conflict, and what it shows is nobody's word; give it a class."
+        assert len(told.left) == 2
+        assert all(line.endswith(ends) for line in told.left)
+        assert [each.place for each in listed(project)[1]] == found[:2] + found[3:]
+        # Once somebody has decided, it is a region like any other.
+        again = project.decide({found[2]: None}, progress=False)
+        assert (again.items, again.left) == ((), ())
 
 
 def test_the_two_are_called_by_who_decided_where_that_tells_them_apart(merged: Path) -> None:

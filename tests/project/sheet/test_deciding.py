@@ -390,7 +390,7 @@ def test_what_was_decided_is_read_again_only_after_a_change(project: Project) ->
     assert (again, other) == (first, second)
     assert again is not read
     # Another file in its place is read, too, though it is as large.
-    path = project.folder / acts.NAME
+    path = project.folder / acts.SHEETS
     new = path.with_suffix(".new")
     whole = path.read_bytes()
     assert b'"sheet": 2' in whole
