@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from napari_corrclip.cli import exports, models, project
-from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
+from napari_corrclip.cli.console import (
+    READER_GONE,
+    Debug,
+    Offline,
+    guarded,
+    lost_stdout,
+    place,
+    tell,
+)
 from napari_corrclip.cli.declared import Classes, Device, Dtype, Preset, RegionOptions, Regions
 from napari_corrclip.cli.evaluate import evaluate
 from napari_corrclip.cli.robustness import robustness
@@ -303,7 +311,8 @@ def effort(
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Gets tables and plots.")
+        Path,
+        typer.Option("--output", "-o", parser=place, metavar="DIR", help="Gets tables and plots."),
     ] = Path("corrclip-effort"),
     classes: Annotated[
         str | None,
@@ -355,13 +364,14 @@ def effort(
         ),
     ] = False,
     orders: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=1,
             help="With --sequence: in how many orders of the images; with --sheets: by how many random "
             "halves of them intervals are told.",
+            show_default="10",
         ),
-    ] = 10,
+    ] = None,
     sets: Annotated[
         str | None,
         typer.Option(
@@ -372,12 +382,13 @@ def effort(
         ),
     ] = None,
     half: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="test|tune",
             help="With --sequence or --sheets: the half that figures are told for, or that to choose by.",
+            show_default="test",
         ),
-    ] = "test",
+    ] = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw nothing.")] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Let it take the place of a study in DIR.")
@@ -400,9 +411,9 @@ def effort(
                 sequences.Options(
                     data=data,
                     images=images,
-                    orders=orders,
+                    orders=10 if orders is None else orders,
                     sets=sets,
-                    half=half,
+                    half="test" if half is None else half,
                     output=output,
                     classes=classes,
                     ignore=tuple(ignore or ()),
@@ -415,6 +426,12 @@ def effort(
                 )
             )
             return
+        for option, given in (("--orders", orders), ("--sets", sets), ("--half", half)):
+            if given is not None:
+                raise InputError(
+                    f"{option} is {str(given)!r}, and goes with --sequence or --sheets; add one of them, or "
+                    "leave it out."
+                )
         from napari_corrclip.cli import effort as command
 
         command.measure(

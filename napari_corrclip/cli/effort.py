@@ -14,6 +14,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
 from napari_corrclip.evaluation.effort.simulation.arms import Arm
 from napari_corrclip.progress import drive
+from napari_corrclip.project.folder import check_outside
 
 if TYPE_CHECKING:
     from napari_corrclip.evaluation.effort.cases.folder import Photographs
@@ -76,6 +77,7 @@ def measure(options: Options) -> None:
 
         check_matplotlib()
     check_folder(options.output)
+    check_apart(options.output, options.data)
     check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     # The variants have it, refreshed every 5 looks.
     arms: Sequence[Arm] = (
@@ -95,6 +97,25 @@ def measure(options: Options) -> None:
     output.write_report(options.output, report, plots=options.plots)
     tell(*"\n".join(goal_tables(report.studies, report.orders)).split("\n"))
     tell(f"{options.output}{os.sep}")
+
+
+def check_apart(folder: Path, data: str) -> None:
+    """Refuse a place for results in a project, or among the images or truths of a folder of photographs.
+
+    Args:
+        folder: that gets results; need not exist.
+        data: ``demo`` or a folder.
+
+    Raises:
+        InputError: results would be mixed with files of others.
+    """
+    check_outside(folder)
+    for home in () if data == DEMO else (Path(data) / "images", Path(data) / "labels"):
+        if folder.resolve().is_relative_to(home.resolve()):
+            raise InputError(
+                f"{str(folder)!r} lies in {str(home)!r}, whose files are measured, and results would be "
+                "taken for some of them; give an -o outside of it."
+            )
 
 
 def _sets(options: Options) -> list[CaseSet]:

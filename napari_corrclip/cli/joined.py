@@ -46,6 +46,9 @@ def compare(
         Project.open(first, read_only=True) as one,
         Project.open(second, read_only=True) as other,
     ):
+        if output is not None:
+            one.check_apart(output)
+            other.check_apart(output)
         found = drive(one.compare_steps(other, verified=verified, decided=decided))
         names = _names(one.folder, other.folder)
         told = report.Told(

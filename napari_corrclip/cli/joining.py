@@ -21,7 +21,7 @@ def compare(
         typer.Option(
             "--output",
             "-o",
-            parser=Path,
+            parser=place,
             metavar="DIR",
             help="Gets tables (JSON, Markdown), and pictures of the images that differ most.",
             show_default=False,

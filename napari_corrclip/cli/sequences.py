@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.effort import DEMO, read_photographs
+from napari_corrclip.cli.effort import DEMO, check_apart, read_photographs
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
@@ -74,6 +74,7 @@ def measure(options: Options) -> None:
 
         check_matplotlib()
     check_folder(options.output)
+    check_apart(options.output, options.data)
     check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []

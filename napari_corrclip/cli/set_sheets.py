@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.effort import check_apart
 from napari_corrclip.cli.sequences import Options, check, read_sets
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.progress import drive
@@ -25,6 +26,7 @@ def measure(options: Options) -> None:
 
     names = check(options)
     check_folder(options.output)
+    check_apart(options.output, options.data)
     check_finished(options.output, output.RECORD, "a study", replace=options.replace)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []

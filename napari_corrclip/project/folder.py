@@ -395,6 +395,24 @@ def is_project(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / PROJECT).is_file()
 
 
+def check_outside(folder: Path) -> None:
+    """Refuse a place for results inside a project's folder, whose files are its own.
+
+    Args:
+        folder: need not exist.
+
+    Raises:
+        InputError: it lies in one, or is one.
+    """
+    target = folder.expanduser().resolve()
+    for each in (target, *target.parents):
+        if is_project(each):
+            raise InputError(
+                f"{str(folder)!r} lies in the project {str(each)!r}, whose files are its own; give a folder "
+                "outside of it."
+            )
+
+
 def place_of_new(folder: str | os.PathLike[str]) -> Path:
     """Return where a project of a name lies: absolute, with the ending that all have.
 

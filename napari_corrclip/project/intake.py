@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_corrclip.project.finding import (
     NothingThereError,
     Tell,
     find_images,
+    is_pattern,
     names_images,
     place_from,
 )
@@ -44,6 +46,31 @@ def check_there(places: Iterable[str]) -> None:
     for place in places:
         if not os.path.lexists(Path(place).expanduser()):
             find_images(place)
+
+
+def check_apart(index: Index, folder: Path) -> None:
+    """Refuse a place for pictures where the next run of a project would take them for its images.
+
+    Args:
+        index: of the project.
+        folder: need not exist.
+
+    Raises:
+        InputError: it lies in a folder where images are looked for, or below one of which a pattern speaks.
+    """
+    target = folder.expanduser().resolve()
+    for place in index.places:
+        home = image_in(index.folder, place)
+        if is_pattern(home, str(home)):
+            at = next(at for at, part in enumerate(home.parts) if glob.has_magic(part))
+            home = Path(*home.parts[:at])
+        elif names_images(home):
+            continue
+        if target.is_relative_to(home.resolve()):
+            raise InputError(
+                f"{str(folder)!r} lies in {str(home)!r}, where {index.folder.name} looks for its images, and "
+                "pictures would be taken for some of them; give a folder outside of it."
+            )
 
 
 def found_in(

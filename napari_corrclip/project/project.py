@@ -51,6 +51,7 @@ from napari_corrclip.project.export.importing import As, Opened
 from napari_corrclip.project.features import read_features
 from napari_corrclip.project.folder import (
     ITEMS,
+    check_outside,
     image_in,
     item_folder,
     place_of_new,
@@ -621,6 +622,18 @@ class Project:
         """
         self._index.check_writable()
         return intake.look_again(self._index)
+
+    def check_apart(self, folder: str | os.PathLike[str]) -> None:
+        """Refuse a place for results in this project, or another, or where this one looks for images.
+
+        Args:
+            folder: need not exist.
+
+        Raises:
+            InputError: results would be mixed with the project's files, or taken for images.
+        """
+        check_outside(Path(folder))
+        intake.check_apart(self._index, Path(folder))
 
     def path_of(self, item: ItemRecord | str) -> Path:
         """Return where an item's image lies now; there need be none."""

@@ -159,3 +159,25 @@ def test_without_matplotlib_it_says_so_at_once(
     assert effort("--images", 1, "-o", "out") == 2
     assert "need matplotlib" in capsys.readouterr().err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--half", "tune"), ("--orders", "3"), ("--sets", "plain")]
+)
+def test_an_option_of_another_study_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert effort("--images", 1, option, value, "-o", "out") == 2
+    assert f"{option} is '{value}', and goes with --sequence or --sheets; add one of them" in (
+        capsys.readouterr().err
+    )
+    assert not Path("out").exists()
+
+
+def test_results_among_what_is_measured_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "two", 2)
+    for more in ([], ["--sequence"], ["--sheets"]):
+        assert effort("--data", "two", "--no-plots", *more, "-o", "two/images") == 2
+        assert "whose files are measured, and results would be taken" in capsys.readouterr().err

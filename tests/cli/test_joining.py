@@ -13,6 +13,7 @@ import pytest
 
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.plotting import has_matplotlib
 from napari_corrclip.project.project import Project
 from tests.project.joining.annotators import annotate, copied, drawn, with_errors
@@ -79,7 +80,8 @@ def test_figures_and_a_report(here: Path, capsys: pytest.CaptureFixture[str]) ->
         assert len(np.unique(plot.reshape(-1, plot.shape[-1]), axis=0)) > 50  # cells and a scale
 
     # Once more in its place, and never in that of others.
-    assert app.run(["project", "compare", "ann", "ann", "-o", "report"]) == 0
+    copied(here / "ann.corrclip-project", "same")
+    assert app.run(["project", "compare", "ann", "same", "-o", "report"]) == 0
     assert {path.name for path in (here / "report").iterdir()} == {
         "comparison.json", "comparison.md", *(["comparison-confusion.png"] if plots else []),
     }  # fmt: skip
@@ -182,3 +184,50 @@ def test_a_sample_and_its_second_look(here: Path, capsys: pytest.CaptureFixture[
         "q.corrclip-project: 5 of 38 regions that somebody has decided on "
         in capsys.readouterr().out
     )
+
+
+def test_nothing_is_written_among_images_or_into_a_project(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(here.rglob("*"))
+    compare, merge = ["project", "compare", "ann", "bo"], ["project", "merge", "ann", "bo"]
+    for command, said in (
+        ([*compare, "-o", "images"], "where ann.corrclip-project looks for its images"),
+        ([*compare, "-o", "images/x/y"], "where ann.corrclip-project looks for its images"),
+        ([*compare, "-o", "ann.corrclip-project/items"], "whose files are its own"),
+        ([*compare, "-o", "bo.corrclip-project/x"], "whose files are its own"),
+        ([*compare, "-o", ""], "The path is empty"),
+        ([*merge, "-o", "ann.corrclip-project/x"], "whose files are its own"),
+        ([*merge, "-o", ""], "The path is empty"),
+        (["project", "sample", "ann", "1", "-o", "ann.corrclip-project/q"], "whose files are"),
+        (["project", "sample", "ann", "1", "-o", ""], "The path is empty"),
+        (["effort", "-o", "ann.corrclip-project/x"], "whose files are its own"),
+        (["effort", "--sheets", "-o", "ann.corrclip-project/x"], "whose files are its own"),
+        (["effort", "--sequence", "--no-plots", "-o", "ann.corrclip-project"], "are its own"),
+        (["effort", "-o", ""], "The path is empty"),
+    ):
+        assert app.run(command) == 2, command
+        assert said in capsys.readouterr().err, command
+    left = [path for path in here.rglob("*") if not path.name.endswith(("-shm", "-wal"))]
+    assert sorted(left) == [path for path in before if not path.name.endswith(("-shm", "-wal"))]
+    assert app.run([*compare, "-o", "image"]) == 0  # beside them
+    assert (here / "image" / "comparison.json").exists()
+
+
+def test_where_a_pattern_looks_for_images_nothing_is_written(here: Path) -> None:
+    with Project.create("some", WORDS, "images/*.png", recipe=RECIPE) as project:
+        for folder in ("images", "images/deep"):
+            with pytest.raises(InputError, match=r"where some\.corrclip-project looks"):
+                project.check_apart(folder)
+        project.check_apart("beside")
+    with Project.create("single", WORDS, "images/0.png", recipe=RECIPE) as project:
+        project.check_apart("images")  # none but that image is looked for
+
+
+def test_one_project_twice_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "link").symlink_to(here / "ann.corrclip-project", target_is_directory=True)
+    for other in ("ann", "link"):
+        assert app.run(["project", "compare", "ann", other]) == 2
+        assert "is both of the projects that are to be compared; give another" in (
+            capsys.readouterr().err
+        )

@@ -122,6 +122,10 @@ def compare_steps(
     first: Index, second: Index, *, verified: bool = False, decided: bool = False
 ) -> Steps[Comparison]:
     """Compare two projects; see :meth:`~napari_corrclip.project.project.Project.compare`."""
+    if first.folder.samefile(second.folder):
+        raise InputError(
+            f"{str(first.folder)!r} is both of the projects that are to be compared; give another one."
+        )
     sides, drawn = Sides.of(first, second), read_drawn(second.folder)
     if drawn is None and read_drawn(first.folder) is not None:
         raise InputError(

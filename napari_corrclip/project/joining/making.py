@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.folder import check_outside
 from napari_corrclip.storage.disk import cannot_write, sync_folder, sync_tree
 from napari_corrclip.storage.temporary import temporary
 
@@ -23,10 +24,11 @@ def appearing(place: Path) -> Iterator[Path]:
         place: of the project; there must be nothing, or an empty folder.
 
     Raises:
-        InputError: something is there, or it cannot be written.
+        InputError: something is there, it lies in a project, or it cannot be written.
     """
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise InputError(f"{str(place)!r} is there and not empty; give another folder.")
+    check_outside(place.parent)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with temporary(place.parent, place.suffix) as stage:
