@@ -81,6 +81,7 @@ def move(folder: Path, motion: Motion, *, by: str) -> bool:
     whole = True
     with Project.open(folder, read_only=not motion.asked) as project:
         if motion.rename is not None:
+            _check_free(project, *motion.rename)
             project.choose(project.vocabulary.rename(*motion.rename))
         if motion.merge is not None:
             project.merge_classes(*motion.merge, prompts=not motion.keep_prompts, by=by)
@@ -92,6 +93,18 @@ def move(folder: Path, motion: Motion, *, by: str) -> bool:
             _bring_back(project, motion.bring_back, by)
         tell(*lines_of(project))
     return whole
+
+
+def _check_free(project: Project, old: str, new: str) -> None:
+    """Refuse the name of another class.
+
+    Raises:
+        InputError: there is one.
+    """
+    if key(new) != key(old) and key(new) in map(key, project.vocabulary.names):
+        raise InputError(
+            f"There is a class {new!r} already; give {old!r} another name, or --merge, which makes both one."
+        )
 
 
 def _note(sentences: Sequence[str]) -> None:

@@ -13,6 +13,20 @@ First = Annotated[Path, typer.Argument(parser=place, metavar="A", help="A projec
 Second = Annotated[Path, typer.Argument(parser=place, metavar="B", help="Another one's.")]
 
 
+def _number(text: str | int) -> int:
+    """Return the number that somebody typed.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no whole number; say how many are drawn, such as 20."
+        ) from None
+
+
 def compare(
     first: First,
     second: Second,
@@ -90,7 +104,7 @@ def sample(
     folder: Annotated[
         Path, typer.Argument(parser=place, metavar="PROJECT", help="The project's folder.")
     ],
-    number: Annotated[int, typer.Argument(metavar="N", help="How many are drawn.")],
+    number: Annotated[int, typer.Argument(parser=_number, metavar="N", help="How many are drawn.")],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -250,12 +250,15 @@ def relabel(
 
 
 @app.command()
-def status(folder: Folder, debug: Debug = False) -> None:
-    """Tell how many images are in each state, and what failed."""
+def status(folder: Folder, roll_up: exports.RollUp = None, debug: Debug = False) -> None:
+    """Tell how many images are in each state, what failed, and how many conflicts wait for somebody.
+
+    With --roll-up also how much of each of these classes there is, with all below it.
+    """
     with guarded(debug):
         from napari_corrclip.cli import projects
 
-        projects.show_status(folder)
+        projects.show_status(folder, roll_up)
 
 
 @app.command()

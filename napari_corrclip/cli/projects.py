@@ -374,17 +374,34 @@ def read_part(text: str) -> tuple[int, int]:
     return part
 
 
-def show_status(folder: Path) -> None:
-    """Print a project's counts, and what failed with its reason."""
+def show_status(folder: Path, roll_up: str | None = None) -> None:
+    """Print a project's counts, and what failed with its reason.
+
+    Args:
+        folder: of the project.
+        roll_up: which classes are told with what is below them; ``None``: no figures of classes.
+
+    Raises:
+        InputError: there is no such class.
+    """
     with Project.open(folder, read_only=True) as project:
         recipe = project.recipe
+        classes = () if roll_up is None else project.figures(roll_up=roll_up).classes
         tell(
             f"{project.folder}: {images_text(project)}",
             f"classes: {', '.join(project.vocabulary.names)}",
             f"preset {recipe.name}, regions {recipe.regions}, "
             + (f"detail {recipe.detail}" if recipe.scale is None else f"scale {recipe.scale:g}"),
             *project.status().lines(),
+            *(
+                f"  {row.name}: {count(row.regions, 'region')} on "
+                f"{count(row.images, 'image')}, {row.decided:,} decided, {count(row.area, 'pixel')}"
+                for row in classes
+            ),
         )
+        waiting = len(project.open_conflicts())
+        if waiting:
+            tell(f"{count(waiting, 'conflict')} to decide on a sheet")
         failed = project.items(ItemState.FAILED)
         for item in failed[:SHOWN]:
             tell(f"  {item.title}: {item.reason}")

@@ -1390,11 +1390,15 @@ class Project:
         """
         return drive(self.sheet_steps(wanted), show=progress)
 
-    def read_regions(self, places: Iterable[Place]) -> list[SheetRegion]:
+    def read_regions(self, places: Iterable[Place | SheetRegion]) -> list[SheetRegion]:
         """Return regions as they are now, in the order of their places; those that are gone are left out.
 
         Args:
-            places: an item's number and the id of a region in it, each, as a page of :meth:`sheet` has them.
+            places: an item's number and the id of a region in it, each, as a page of :meth:`sheet` has them;
+                or regions.
+
+        Raises:
+            InputError: one is no place.
         """
         return read_regions(self._index, places)
 

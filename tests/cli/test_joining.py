@@ -231,3 +231,56 @@ def test_one_project_twice_is_refused(here: Path, capsys: pytest.CaptureFixture[
         assert "is both of the projects that are to be compared; give another" in (
             capsys.readouterr().err
         )
+
+
+def test_status_tells_of_classes_rolled_up_and_of_open_conflicts(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "merge", "ann", "bo", "-o", "both"]) == 0
+    capsys.readouterr()
+    assert app.run(["project", "status", "both"]) == 0
+    plain = capsys.readouterr().out
+    with Project.open("both") as project:
+        waiting = len(project.open_conflicts())
+        words = project.vocabulary
+        project.choose(words.with_parent("red", "blue"))
+        (blue,) = (row for row in project.figures(roll_up="root").classes if row.name == "blue")
+    assert f"{waiting} conflicts to decide on a sheet\n" in plain
+    assert "  blue: " not in plain
+    assert app.run(["project", "status", "both", "--roll-up", "root"]) == 0
+    out = capsys.readouterr().out
+    said = f"  blue: {blue.regions} regions on 2 images, {blue.decided} decided, {blue.area:,} pixels\n"
+    assert said in out
+    assert "  red: " not in out
+    assert app.run(["project", "status", "both", "--roll-up", "nix"]) == 2
+    assert "'nix'" in capsys.readouterr().err
+    assert app.run(["project", "status", "ann"]) == 0
+    assert "conflict" not in capsys.readouterr().out
+
+
+def test_a_sample_of_another_project_estimates_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "sample", "ann", "2", "-o", "q"]) == 0
+    annotate(here / "q", drawn, "Cy")
+    capsys.readouterr()
+    assert app.run(["project", "compare", "bo", "q", "-o", "report"]) == 0
+    out = capsys.readouterr().out
+    assert "2 looked at twice; bo.corrclip-project is not what it was drawn from" in out
+    assert "estimated" not in out
+    document = json.loads((here / "report" / "comparison.json").read_text())
+    assert document["sample"]["estimate"] is None
+
+
+def test_a_number_that_is_none_and_a_name_that_is_taken(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "sample", "ann", "two"]) == 2
+    assert "'two' is no whole number; say how many are drawn, such as 20." in (
+        capsys.readouterr().err
+    )
+    assert app.run(["project", "classes", "ann", "--rename", "red", "Blue"]) == 2
+    assert "There is a class 'Blue' already; give 'red' another name, or --merge, which makes" in (
+        capsys.readouterr().err
+    )
+    assert app.run(["project", "classes", "ann", "--rename", "red", "Red"]) == 0

@@ -215,7 +215,8 @@ def to_json(found: Comparison, told: Told) -> str:
 
 
 def _sample_of(drawn: Drawn, found: Comparison) -> dict[str, Any]:
-    return asdict(drawn) | {"looked_at": found.looked, "estimate": asdict(found.estimate)}
+    estimate = None if found.elsewhere else asdict(found.estimate)
+    return asdict(drawn) | {"looked_at": found.looked, "estimate": estimate}
 
 
 def _figures_of(agreement: Agreement, estimate: Estimate) -> dict[str, Any]:

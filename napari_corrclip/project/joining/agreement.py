@@ -120,6 +120,8 @@ class Comparison:
         not_verified: how many were not counted, as not both have verified them, where that was asked for.
         drawn: what the second is a sample of, of which what both have decided is counted; ``None``: it is
             none.
+        elsewhere: what the first is called, where the sample was drawn from another one by its name, so that
+            nothing is estimated for all of it; empty: it was drawn from that.
     """
 
     classes: tuple[JointClass, ...]
@@ -131,6 +133,7 @@ class Comparison:
     passed_over: tuple[str, ...] = ()
     not_verified: int = 0
     drawn: Drawn | None = None
+    elsewhere: str = ""
 
     @property
     def looked(self) -> int:

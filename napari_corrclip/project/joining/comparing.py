@@ -166,6 +166,7 @@ def compare_steps(
         tuple(passed_over),
         not_verified,
         drawn,
+        first.folder.name if drawn is not None and drawn.source != first.folder.name else "",
     )
 
 

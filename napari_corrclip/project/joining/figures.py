@@ -32,10 +32,10 @@ def sample_line(drawn: Drawn, found: Comparison) -> str:
     """Return what a sample is, how much of it was looked at, and what it says of all."""
     estimate = found.estimate
     all_ = count(drawn.population, drawn.kind[:-1])
-    return (
-        f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} "
-        f"looked at twice; κ of all is estimated as {_number(estimate.value)}{_range(estimate)}"
-    )
+    line = f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} looked at twice"
+    if found.elsewhere:
+        return f"{line}; {found.elsewhere} is not what it was drawn from, and nothing is told of all of that"
+    return f"{line}; κ of all is estimated as {_number(estimate.value)}{_range(estimate)}"
 
 
 def estimates(found: Comparison) -> Iterator[tuple[str, Agreement, Estimate]]:

@@ -8,8 +8,11 @@ Killed at any moment, an image is decided or not: its step is one record of its 
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.region import Region
@@ -70,6 +73,8 @@ def decide_steps(
     made: int | None = None,
 ) -> Steps[DecidedSheet]:
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
+    if not isinstance(by, str):
+        raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")
     words = index.vocabulary
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
@@ -78,6 +83,7 @@ def decide_steps(
     for key, answer in decisions.items():
         seen = key if isinstance(key, SheetRegion) else None
         record, region = (seen.item, seen.region) if seen else _pair(index, key)
+        region = _whole(region, "region")
         wanted = _Wanted(region, _value(words, answer), seen, (record.id, region) in conflicts)
         by_item.setdefault(record.name, []).append(wanted)
     if not by_item:
@@ -108,8 +114,14 @@ def _pair(index: Index, key: Key) -> tuple[ItemRecord, int]:
         InputError: there is no such item.
     """
     assert not isinstance(key, SheetRegion)  # that is asked first
-    item, region = key
-    if isinstance(item, int):
+    try:
+        item, region = key
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{key!r} is no region; give one of read_regions, or its item and its id."
+        ) from None
+    if not isinstance(item, ItemRecord | str):
+        item = _whole(item, "item")
         found = index.items_of([item])
         if not found:
             raise InputError(
@@ -125,14 +137,26 @@ def _value(words: Vocabulary, answer: Answer) -> int | None:
     Raises:
         InputError: the set has no such class.
     """
-    if answer is None or answer == LEFT_OUT:
-        return None if answer is None else LEFT_OUT
+    if answer is None:
+        return None
     if isinstance(answer, str):
         return words.values[words.index(answer)]
-    value = answer.value if isinstance(answer, VocabularyClass) else answer
-    if isinstance(value, bool) or value not in words.values:
+    value = answer.value if isinstance(answer, VocabularyClass) else _whole(answer, "class")
+    if value != LEFT_OUT and value not in words.values:
         raise InputError(f"The set has no class of value {value}; add the class first.")
     return value
+
+
+def _whole(value: object, what: str) -> int:
+    """Return a whole number as Python's own, such as one of NumPy.
+
+    Raises:
+        InputError: it is none.
+    """
+    with contextlib.suppress(TypeError):
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)  # type: ignore[arg-type]  # which is what is asked
+    raise InputError(f"{value!r} is the number of no {what}; give a whole number.")
 
 
 def _decide(

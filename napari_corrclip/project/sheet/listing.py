@@ -6,11 +6,14 @@ then is read page by page (:func:`~napari_corrclip.project.sheet.regions.read_re
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,7 @@ from napari_corrclip.project.joining.conflicts import read_conflicts
 from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.records import LABELLED, ItemState
 from napari_corrclip.project.sheet.alike import grouped
-from napari_corrclip.project.sheet.regions import Place
+from napari_corrclip.project.sheet.regions import Place, SheetRegion, place_of
 from napari_corrclip.results.folder import LARGE_MAPS
 
 PAGE = 24
@@ -32,6 +35,8 @@ PAGE = 24
 OPEN = (ItemState.PRELABELLED, ItemState.IN_REVIEW)
 """The states of images that wait for somebody: what is verified or skipped is on no sheet unless it is asked
 for."""
+
+Known = TypeVar("Known", bound=StrEnum)
 
 
 class SheetOrder(StrEnum):
@@ -61,7 +66,8 @@ class SheetFilter:
         undecided: only those that nobody has decided about.
         states: only those of images in these states.
         order: what comes first.
-        like: item numbers and ids of those that the others are to look like, where they are sorted so.
+        like: those that the others are to look like, where they are sorted so: item numbers and ids, which
+            regions are made into.
         page: regions of a page.
         conflicts: only those of which two people decided otherwise, whose projects were merged into this one,
             and that nobody has decided since. The largest are first, where else the least sure would be.
@@ -71,17 +77,56 @@ class SheetFilter:
     undecided: bool = True
     states: tuple[ItemState, ...] = OPEN
     order: SheetOrder = SheetOrder.P
-    like: tuple[Place, ...] = ()
+    like: tuple[Place | SheetRegion, ...] = ()
     page: int = PAGE
     conflicts: bool = False
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places of :attr:`like`."""
+        return tuple(place_of(each) for each in self.like)
+
     def __post_init__(self) -> None:
-        if self.page < 1:
+        if self.value is not None:
+            object.__setattr__(self, "value", _value(self.value))
+        object.__setattr__(self, "states", _known(ItemState, self.states, "state of an image"))
+        (order,) = _known(SheetOrder, [self.order], "order of a sheet")
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "like", tuple(place_of(each) for each in self.like))
+        if type(self.page) is not int or self.page < 1:
             raise InputError(f"A page of {self.page} regions was asked for; ask for at least one.")
         if self.order is SheetOrder.LIKE and not self.like:
             raise InputError(
                 "Regions that look like some were asked for, and none of these was given; give one."
             )
+
+
+def _value(value: object) -> int:
+    """Return a label value.
+
+    Raises:
+        InputError: it is none, such as the name of a class.
+    """
+    with contextlib.suppress(TypeError):
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]  # which is what is asked
+    raise InputError(
+        f"Regions of {value!r} were asked for; give the label value of a class, which is a whole number."
+    )
+
+
+def _known(kind: type[Known], asked: object, what: str) -> tuple[Known, ...]:
+    """Return what is asked for as members of an enumeration.
+
+    Raises:
+        InputError: there is no such one.
+    """
+    given = [asked] if isinstance(asked, str) else list(cast("Iterable[object]", asked))
+    names = [str(each) for each in kind]
+    for each in given:
+        if each not in names:
+            raise InputError(f"There is no {what} {each!r}; give of {', '.join(names)}.")
+    return tuple(kind(str(each)) for each in given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +263,7 @@ def _by_looks(
     """Return the order by what regions look like, and how many at its end could not be compared."""
     names = index.names_by_number(LABELLED)
     if wanted.order is SheetOrder.LIKE:
-        asked: int | None = wanted.like[0][0]
+        asked: int | None = wanted.places[0][0]
     else:
         numbers, counts = np.unique(items, return_counts=True)
         counted = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
@@ -231,7 +276,7 @@ def _by_looks(
     x = rows.x[at[known]]
     yield Progress("compare the regions", 0, 1)
     if wanted.order is SheetOrder.LIKE:
-        order = known[np.argsort(-(x @ _mean(rows, wanted.like)), kind="stable")]
+        order = known[np.argsort(-(x @ _mean(rows, wanted.places)), kind="stable")]
     else:
         order = known[_in_pages(x, sure[known], wanted.page)]
     rest = np.flatnonzero(at < 0)

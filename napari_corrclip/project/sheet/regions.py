@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemRecord
 
@@ -51,9 +55,34 @@ class SheetRegion:
         return self.item.id, self.region
 
 
-def read_regions(index: Index, places: Iterable[Place]) -> list[SheetRegion]:
-    """Return regions as they are now, in the order of their places; those that are gone are left out."""
-    asked = list(places)
+def place_of(place: object) -> Place:
+    """Return a place in Python's own whole numbers.
+
+    Args:
+        place: an item's number and a region's id, of NumPy's, too; or a region.
+
+    Raises:
+        InputError: it is none.
+    """
+    if isinstance(place, SheetRegion):
+        return place.place
+    with contextlib.suppress(TypeError, ValueError):
+        if not isinstance(place, str | bytes):
+            item, region = cast("tuple[Any, Any]", place)
+            return operator.index(item), operator.index(region)
+    raise InputError(
+        f"{place!r} is the place of no region; give the number of an item and the id of a region, as a page "
+        "of a sheet has them."
+    )
+
+
+def read_regions(index: Index, places: Iterable[Place | SheetRegion]) -> list[SheetRegion]:
+    """Return regions as they are now, in the order of their places; those that are gone are left out.
+
+    Raises:
+        InputError: one is no place.
+    """
+    asked = [place_of(place) for place in places]
     rows = index.rows(
         "WITH asked (item, id) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
         " FROM json_each(?)) SELECT item, id, shown_regions.value, state, p, margin, area, top,"

@@ -464,3 +464,25 @@ def test_nothing_is_driven_that_nobody_drives(project: Project) -> None:
     assert not (project.folder_of(SECOND) / SESSION).exists()
     (record,) = project.decided_sheets()
     assert finish(project.undo_sheet_steps(record)).regions == 4
+
+
+def test_what_is_no_argument_is_refused_before_anything_is_begun(project: Project) -> None:
+    for wrong in ((FIRST, 1.5), (FIRST, "1"), (True, 1), (FIRST,), FIRST, 3):
+        with pytest.raises(nc.InputError, match="give"):
+            decide(project, {wrong: None})
+    for answer in (1.0, True, b"wood", (1,)):
+        with pytest.raises(nc.InputError, match="is the number of no class; give a whole number"):
+            decide(project, {(FIRST, 1): answer})
+    with pytest.raises(nc.InputError, match="Who decides is None; give a name"):
+        project.decide({(FIRST, 1): None}, by=None, progress=False)  # type: ignore[arg-type]
+    for place in ("x", "ab", 3, (1,), (1, "2"), (1, 2.0)):
+        with pytest.raises(nc.InputError, match="is the place of no region; give the number of"):
+            project.read_regions([place])  # type: ignore[list-item]
+    assert project.decided_sheets() == []
+    # Numbers of NumPy's are numbers.
+    first = project.items()[0]
+    value = np.int64(project.vocabulary.values[1])
+    assert decide(project, {(np.int64(first.id), np.uint16(1)): value}).regions == 1
+    (region,) = project.read_regions([(np.int64(first.id), np.int32(1))])  # type: ignore[list-item]
+    assert (region.value, region.state) == (value, "assigned")
+    assert project.read_regions([region]) == [region]

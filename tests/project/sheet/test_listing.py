@@ -210,3 +210,30 @@ def test_the_odd_one_of_a_page_is_told() -> None:
     x[7] = dice.normal(size=32)
     order, odd = grouped(x.astype(np.float32), 24)
     assert order[odd.argmax()] == 7
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"value": "red"}, "Regions of 'red' were asked for; give the label value"),
+        ({"value": True}, "Regions of True were asked for"),
+        ({"states": ("foo",)}, "no state of an image 'foo'; give of new, "),
+        ({"order": "nix"}, "no order of a sheet 'nix'; give of p, margin"),
+        ({"like": ("x",)}, "'x' is the place of no region"),
+    ],
+)
+def test_a_filter_of_what_there_is_not_is_refused(wanted: dict[str, object], said: str) -> None:
+    with pytest.raises(nc.InputError, match=said):
+        SheetFilter(**wanted)  # type: ignore[arg-type]
+
+
+def test_a_filter_takes_regions_and_names(project: Project) -> None:
+    shown = project.read_regions(project.sheet(progress=False).page(0))[0]
+    by_region = SheetFilter(order="like", like=(shown,), states=["pre-labelled"])  # type: ignore[arg-type]
+    by_place = SheetFilter(
+        order=SheetOrder.LIKE, like=(shown.place,), states=(ItemState.PRELABELLED,)
+    )
+    assert by_region == by_place
+    sheets = [project.sheet(each, progress=False) for each in (by_region, by_place)]
+    assert sheets[0].page(0) == sheets[1].page(0)
+    assert sheets[0].page(0)[0] == shown.place
