@@ -14,6 +14,7 @@ import napari_corrclip as nc
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
 from napari_corrclip.project.joining.agreement import Comparison
 from napari_corrclip.project.project import Project
 from tests.project.joining.annotators import (
@@ -82,7 +83,8 @@ def test_one_person_agrees_with_themselves(two: Two) -> None:
     found = compare(two)
     assert (found.pixels.kappa, found.regions.kappa) == (1, 1)
     assert found.worst_first() == []
-    assert compare((two[0], two[0])).pixels.kappa == 1
+    with pytest.raises(InputError, match="is both of the projects that are to be compared"):
+        compare((two[0], two[0]))
 
 
 def test_other_classes_images_elsewhere_and_what_is_left_out(
