@@ -86,7 +86,7 @@ def test_prompts_may_stay_as_they_are(folder: str) -> None:
     [
         (("--merge", "red", "whale"), "There is no class 'whale'"),
         (("--part", "red"), "No class 'red' became another one; nothing was merged"),
-        (("--rename", "red", "Blue"), "are the same; rename or remove one"),
+        (("--rename", "red", "Blue"), "There is a class 'Blue' already; give 'red' another name"),
         (("--rename", "red", "a", "--part", "b"), "--rename and --part are two changes"),
         (("--keep-prompts",), "--keep-prompts goes with --merge"),
         (("--to", "blue"), "--to goes with --remove"),
