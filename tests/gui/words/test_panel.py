@@ -335,7 +335,9 @@ def test_replacing_asks_about_decisions_of_classes_that_go(person: Person, tmp_p
     assert session.vocabulary.values == (2, 4)
     assert session.decided_as("green") == (1, 0)
     assert session.decided_as("stone") == (2, 0)
+    person.qtbot.waitUntil(person.dock.correct.undo_button.isEnabled, timeout=MINUTE)
     person.press(person.dock.correct.undo_button)
+    person.wait()
     as_before()
 
 
