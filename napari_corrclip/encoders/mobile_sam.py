@@ -149,11 +149,12 @@ def _mix(layer: Any, cells: Tensor) -> Tensor:
 
 
 def _folded(layer: Any) -> tuple[Tensor, Tensor]:
-    """The weight and the bias of a convolution that has its batch norm in it."""
+    """The weight and the bias of a convolution that has its batch norm in it, folded in float32 or finer."""
     norm, weight = layer.bn, layer.conv.weight
-    scale = norm.weight.float() * (norm.running_var.float() + norm.eps).rsqrt()
-    bias = norm.bias.float() - norm.running_mean.float() * scale
-    folded = weight.float() * scale[:, None, None, None]
+    fine = torch.promote_types(weight.dtype, torch.float32)
+    scale = norm.weight.to(fine) * (norm.running_var.to(fine) + norm.eps).rsqrt()
+    bias = norm.bias.to(fine) - norm.running_mean.to(fine) * scale
+    folded = weight.to(fine) * scale[:, None, None, None]
     return folded.to(weight.dtype), bias.to(weight.dtype)
 
 
