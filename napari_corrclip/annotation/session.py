@@ -34,7 +34,6 @@ from napari_corrclip.annotation.edits.targets import (
     Regions,
     region_of,
     regions_of,
-    value_of,
 )
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.encoded import EncodedImage
@@ -56,7 +55,7 @@ from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionVectors
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import ClassLike, Vocabulary
 from napari_corrclip.vocabulary.palette import Color
 from napari_corrclip.wording.amounts import count
 
@@ -441,10 +440,10 @@ class Session:
             rows, vocabulary = self.rows(), self.vocabulary
         return region_frame(rows, vocabulary)
 
-    def decided_as(self, which: str | int) -> tuple[int, int]:
+    def decided_as(self, which: ClassLike) -> tuple[int, int]:
         """Return how many regions are decided as a class, and how many pixels are painted as it."""
         with self.timeline.reading:
-            value = value_of(self.vocabulary, which)
+            value = self.vocabulary.value_of(which)
             verdicts = self.state.verdicts.values()
             regions = sum(verdict.value == value for verdict in verdicts)
             return regions, int(np.count_nonzero(self.state.pins == value))
@@ -518,7 +517,7 @@ class Session:
 
     # -- what a person says of regions
 
-    def assign(self, regions: Regions, which: str | int) -> Edited:
+    def assign(self, regions: Regions, which: ClassLike) -> Edited:
         """Give regions a class."""
         return self._make(verdicts.assign, regions, which)
 
@@ -546,7 +545,7 @@ class Session:
         """Take back all that was decided on regions: verdicts, and what was painted inside them."""
         return self._make(verdicts.undecide, regions)
 
-    def spread(self, region: int, which: str | int) -> Edited:
+    def spread(self, region: int, which: ClassLike) -> Edited:
         """Assign a class to a region and to the whole patch of :meth:`patch_of`."""
         return self._make(verdicts.spread, region, which)
 
@@ -661,7 +660,7 @@ class Session:
         """
         return self._make(painting.paint_regions, pixels, region)
 
-    def paint(self, pixels: Pixels, which: str | int | None) -> Edited:
+    def paint(self, pixels: Pixels, which: ClassLike | None) -> Edited:
         """Pin pixels to a class, to 0 (unlabelled), or to nothing (``None``): the pins go.
 
         Args:
@@ -758,8 +757,8 @@ class Session:
 
     def merge_classes(
         self,
-        which: str | int,
-        into: str | int,
+        which: ClassLike,
+        into: ClassLike,
         *,
         vocabulary: Vocabulary | None = None,
         title: str | None = None,
@@ -781,10 +780,11 @@ class Session:
             InputError: there is no such class, or both are the same.
         """
         with self.locked():
-            value = value_of(self.vocabulary, which)
-            heir = value_of(self.vocabulary if vocabulary is None else vocabulary, into)
+            value = self.vocabulary.value_of(which)
+            heir = (self.vocabulary if vocabulary is None else vocabulary).value_of(into)
             if value == heir:
-                raise InputError(f"{which!r} is one class already; give two.")
+                name = self.vocabulary.by_value(value).name
+                raise InputError(f"{name!r} is one class already; give two.")
             words = vocabulary
             if words is None:
                 words = self.vocabulary.remove(self.vocabulary.by_value(value).name)

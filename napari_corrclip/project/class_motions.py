@@ -17,12 +17,13 @@ from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.merged_classes import Parted, class_of, part_classes
 from napari_corrclip.project.reviewing import reviewed
 from napari_corrclip.project.teaching import teaching
+from napari_corrclip.vocabulary import ClassLike
 
 _LAG = 0.1
 """Seconds by which the time of a file may lag behind the clock."""
 
 
-def part_steps(index: Index, lesson: ProjectLesson, which: str | int) -> Steps[Parted]:
+def part_steps(index: Index, lesson: ProjectLesson, which: ClassLike) -> Steps[Parted]:
     """Take a merging back, in the sessions that have taken it and in what they taught, too.
 
     See :meth:`~napari_corrclip.project.project.Project.part_classes`.

@@ -36,7 +36,7 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.deciding import described
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import VocabularyClass
+from napari_corrclip.vocabulary import ClassLike, VocabularyClass
 from napari_corrclip.wording.amounts import count
 
 
@@ -72,7 +72,7 @@ def decided_as(index: Index, value: int) -> DecidedAs:
 def remove_steps(
     index: Index,
     lesson: ProjectLesson,
-    which: str,
+    which: ClassLike,
     by: str,
     *,
     opened: Mapping[str, Session] | None = None,
@@ -85,7 +85,7 @@ def remove_steps(
     See :meth:`~napari_corrclip.project.project.Project.remove_class`.
     """
     words = index.vocabulary
-    class_ = words.classes[words.index(which)]
+    class_ = words.by_value(words.value_of(which))
     left_words = words.remove(class_.name)  # which refuses the last one
     if to is None:
         gone = GoneClass(words.values.index(class_.value), kept(index, words, class_))

@@ -16,6 +16,7 @@ from napari_corrclip.project.index import Index, MergedClass
 from napari_corrclip.project.words import current
 from napari_corrclip.vocabulary import (
     MAX_VALUE,
+    ClassLike,
     Vocabulary,
     VocabularyClass,
     grammar,
@@ -52,7 +53,7 @@ class GoneClass(NamedTuple):
 
 
 def merge_classes(
-    index: Index, which: str | int, into: str | int, by: str, *, prompts: bool
+    index: Index, which: ClassLike, into: ClassLike, by: str, *, prompts: bool
 ) -> MergedClass:
     """Let a class be another one from now on; in a transaction.
 
@@ -60,15 +61,15 @@ def merge_classes(
     """
     words = current(index)
     left, taken = merging.merged(words, which, into, prompts=prompts)
-    place = words.index(which)
-    gone, heir = words.classes[place], words.classes[words.index(into)]
+    gone, heir = (words.by_value(words.value_of(class_)) for class_ in (which, into))
+    place = words.classes.index(gone)
     merged = MergedClass(gone.value, heir.value, place, kept(index, words, gone), taken, by, now())
     index.choose(left, index.recipe)
     index.note_merge(merged)
     return merged
 
 
-def part_classes(index: Index, which: str | int) -> MergedClass:
+def part_classes(index: Index, which: ClassLike) -> MergedClass:
     """Let a class that became another one be one of its own again; in a transaction.
 
     See :meth:`~napari_corrclip.project.project.Project.part_classes`.
@@ -158,13 +159,15 @@ def put_back(
     return replace(words, classes=tree.rejoined(classes, words.parents))
 
 
-def find(index: Index, which: str | int) -> MergedClass:
+def find(index: Index, which: ClassLike) -> MergedClass:
     """Return the class that became another one, by its name or label value; the last one of a name.
 
     Raises:
         InputError: none did.
     """
     known = index.merged_classes()
+    if isinstance(which, VocabularyClass):
+        which = which.value
     for merged in known[::-1]:
         if isinstance(which, str):
             same = grammar.key(which) == grammar.key(class_of(merged).name)

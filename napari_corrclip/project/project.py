@@ -104,7 +104,13 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
-from napari_corrclip.vocabulary import RollUp, Vocabulary, VocabularyClass, VocabularyLike
+from napari_corrclip.vocabulary import (
+    ClassLike,
+    RollUp,
+    Vocabulary,
+    VocabularyClass,
+    VocabularyLike,
+)
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
@@ -408,7 +414,7 @@ class Project:
         return [class_.name for class_ in stay]
 
     def merge_classes(
-        self, which: str | int, into: str | int, *, prompts: bool = True, by: str = ""
+        self, which: ClassLike, into: ClassLike, *, prompts: bool = True, by: str = ""
     ) -> None:
         """Let a class of the set be another one from now on, on all images, decided or not.
 
@@ -417,7 +423,7 @@ class Project:
         it back exactly.
 
         Args:
-            which: the class that goes, by its name or its place in the vocabulary.
+            which: the class that goes, its name or its label value.
             into: the one that it becomes.
             prompts: whether the other one gets its prompts, so that other runs find what both found.
             by: who says so.
@@ -431,18 +437,18 @@ class Project:
         intake.write_choices(self._index)
         self._lesson.merge(self.vocabulary.values, {merged.value: merged.heir})
 
-    def part_classes_steps(self, which: str | int) -> Steps[Parted]:
+    def part_classes_steps(self, which: ClassLike) -> Steps[Parted]:
         """Generator of :meth:`part_classes`."""
         self._index.check_writable()
         return (yield from class_motions.part_steps(self._index, self._lesson, which))
 
-    def part_classes(self, which: str | int, *, progress: bool | None = None) -> Parted:
+    def part_classes(self, which: ClassLike, *, progress: bool | None = None) -> Parted:
         """Let a class that became another one be one of its own again, as it was.
 
         What was decided since stays, also in sessions that had taken the merging.
 
         Args:
-            which: the class that went, by its name or label value.
+            which: the class that went, its name or its label value.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
@@ -451,22 +457,21 @@ class Project:
         """
         return drive(self.part_classes_steps(which), show=progress)
 
-    def decided_as(self, which: str | int) -> DecidedAs:
+    def decided_as(self, which: ClassLike) -> DecidedAs:
         """Return how many regions of how many images were decided as a class, as the index knows.
 
         Args:
-            which: the class, by its name or its place in the vocabulary.
+            which: the class, its name or its label value.
 
         Raises:
             InputError: there is no such class.
         """
-        words = self.vocabulary
-        return class_removal.decided_as(self._index, words.values[words.index(which)])
+        return class_removal.decided_as(self._index, self.vocabulary.value_of(which))
 
     def remove_class_steps(
         self,
-        name: str,
-        to: str | None = None,
+        which: ClassLike,
+        to: ClassLike | None = None,
         *,
         by: str = "",
         opened: Mapping[str, Session] | None = None,
@@ -477,7 +482,7 @@ class Project:
         """Generator of :meth:`remove_class`.
 
         Args:
-            name: as there.
+            which: as there.
             to: as there.
             by: as there.
             opened: as for :meth:`decide`.
@@ -487,13 +492,13 @@ class Project:
         """
         self._index.check_writable()
         if to is not None:
-            self.merge_classes(name, to, prompts=False, by=by)
+            self.merge_classes(which, to, prompts=False, by=by)
             return None
         return (
             yield from class_removal.remove_steps(
                 self._index,
                 self._lesson,
-                name,
+                which,
                 by,
                 opened=opened,
                 only=only,
@@ -503,7 +508,12 @@ class Project:
         )
 
     def remove_class(
-        self, name: str, to: str | None = None, *, by: str = "", progress: bool | None = None
+        self,
+        which: ClassLike,
+        to: ClassLike | None = None,
+        *,
+        by: str = "",
+        progress: bool | None = None,
     ) -> DecidedSheet | None:
         """Remove a class from the set, and say what becomes of what was decided as it, on all images.
 
@@ -514,7 +524,7 @@ class Project:
             record = project.remove_class("dog")  # project.undo_sheet(record) takes it back
 
         Args:
-            name: of the class.
+            which: the class, its name or its label value.
             to: the class that it becomes (:meth:`merge_classes`; its prompts go). ``None``: what was decided
                 as it, and painted, is taken back in each image that was corrected, as one step of its
                 history. What only the networks found stays, as what was made by former classes, until it is
@@ -530,7 +540,7 @@ class Project:
         Raises:
             InputError: there is no such class, it is the last one, or it cannot be written.
         """
-        return drive(self.remove_class_steps(name, to, by=by), show=progress)
+        return drive(self.remove_class_steps(which, to, by=by), show=progress)
 
     def removed_classes(self) -> Mapping[str, DecidedSheet]:
         """Return by name of a class that was removed the last record of that, until it is taken back.
@@ -1323,15 +1333,11 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | VocabularyClass | None = None,
+        of: ClassLike | None = None,
         elsewhere: bool = False,
     ) -> Steps[LikeRegions]:
         """Generator of :meth:`like`."""
-        words = self.vocabulary
-        if of is None or isinstance(of, VocabularyClass):
-            value = None if of is None else of.value
-        else:
-            value = words.values[words.index(of)]
+        value = None if of is None else self.vocabulary.value_of(of)
         wanted = Wanted(most, undecided, value, elsewhere)
         return like_steps(self._index, self._bank, self.item(item), region, wanted)
 
@@ -1342,7 +1348,7 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | VocabularyClass | None = None,
+        of: ClassLike | None = None,
         elsewhere: bool = False,
         progress: bool | None = None,
     ) -> LikeRegions:
@@ -1356,8 +1362,8 @@ class Project:
             region: id of a region that its run found.
             most: how many at most.
             undecided: only those that nobody has decided about.
-            of: only those that show this class, by its name or place in the vocabulary; given itself, it is
-                that of its label value, whatever it is called and wherever it stands by then.
+            of: only those that show this class, its name or its label value; given itself, it is that of its
+                label value, whatever it is called by then.
             elsewhere: only those of other images.
             progress: of reading, draw a bar on stderr; ``None``: only where that is a terminal.
 

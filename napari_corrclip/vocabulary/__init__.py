@@ -11,11 +11,12 @@
 
 from __future__ import annotations
 
-from napari_corrclip.vocabulary.classes import MAX_VALUE, VocabularyClass
+from napari_corrclip.vocabulary.classes import MAX_VALUE, ClassLike, VocabularyClass
 from napari_corrclip.vocabulary.model import RolledUp, RollUp, Vocabulary, VocabularyLike
 
 __all__ = [
     "MAX_VALUE",
+    "ClassLike",
     "RollUp",
     "RolledUp",
     "Vocabulary",

@@ -82,6 +82,10 @@ class VocabularyClass:
             object.__setattr__(self, "threshold", checked)
 
 
+ClassLike = VocabularyClass | str | int
+"""A class, its name, or its label value: how it is meant on an image, or a set of them."""
+
+
 def complete(
     entries: Sequence[Entry],
     background: str | int | None = None,

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import tree
+from napari_corrclip.vocabulary.classes import ClassLike
 from napari_corrclip.vocabulary.model import Vocabulary
 
 
 def merged(
-    words: Vocabulary, which: str | int, into: str | int, *, prompts: bool = True
+    words: Vocabulary,
+    which: ClassLike,
+    into: ClassLike,
+    *,
+    prompts: bool = True,
 ) -> tuple[Vocabulary, list[str]]:
     """Return the classes of which one became another one, and the prompts that this got by it.
 
@@ -18,17 +23,16 @@ def merged(
 
     Args:
         words: the classes.
-        which: the class that goes, by its name or its place.
+        which: the class that goes, its name or its label value.
         into: the one that it becomes.
         prompts: whether that one gets its prompts.
 
     Raises:
         InputError: there is no such class, or both are the same.
     """
-    place, target = words.index(which), words.index(into)
-    if place == target:
-        raise InputError(f"{words.names[place]!r} is one class already; give two.")
-    gone, heir = words.classes[place], words.classes[target]
+    gone, heir = (words.by_value(words.value_of(class_)) for class_ in (which, into))
+    if gone is heir:
+        raise InputError(f"{gone.name!r} is one class already; give two.")
     taken = [prompt for prompt in gone.prompts if prompts and prompt not in heir.prompts]
     line = tree.line_of(words.parents, heir.value)
     above = gone.parent if gone.value in line else heir.value

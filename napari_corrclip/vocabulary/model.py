@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from napari_corrclip.vocabulary import files, grammar, tree
 from napari_corrclip.vocabulary import templates as prompt_templates
 from napari_corrclip.vocabulary.classes import (
     MAX_VALUE,
+    ClassLike,
     VocabularyClass,
     called_background,
     check_threshold,
@@ -304,6 +306,31 @@ class Vocabulary:
             if class_.value == value:
                 return class_
         raise InputError(f"No class has the value {value}; the values are {self.values}.")
+
+    def value_of(self, which: ClassLike) -> int:
+        """Return the label value of a class, given by name, by that value, or itself.
+
+        So are classes meant wherever something is done on an image or a set of them, in whose vocabulary
+        they may move.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        if isinstance(which, str):
+            return self.values[self.index(which)]
+        try:
+            value = which.value if isinstance(which, VocabularyClass) else operator.index(which)
+        except TypeError:
+            value = None
+        if value is None or isinstance(which, bool):
+            text = " ".join(repr(which).split())
+            text = text if len(text) <= 80 else f"{text[:79]}…"
+            raise InputError(f"{text} is no class; give its name or its label value.")
+        if value not in self.values:
+            listed = ", ".join(f"{class_.value} {class_.name}" for class_ in self.classes[:12])
+            more = ", …" if len(self) > 12 else ""
+            raise InputError(f"No class has the value {value}; there are {listed}{more}.")
+        return value
 
     @cached_property
     def parents(self) -> dict[int, int | None]:

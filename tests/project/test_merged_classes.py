@@ -96,6 +96,35 @@ def test_who_reads_sees_it_at_once_and_it_is_taken_back_exactly(
         np.testing.assert_array_equal(now, was)
 
 
+def test_a_number_is_a_label_value_wherever_the_class_stands(project: Project) -> None:
+    decide(project, "red")
+    words = project.vocabulary
+    red, blue = words.value_of("red"), words.value_of("blue")
+    project.choose(words.reorder([*words.names[::-1]]))
+    places = project.vocabulary.values
+    assert places[red] != red
+    assert project.decided_as(red) == project.decided_as("red")
+    assert project.decided_as(red).regions
+    project.merge_classes(red, blue)
+    assert project.merged_classes() == {"red": "blue"}
+    project.part_classes(red, progress=False)
+    removed = project.remove_class(red, progress=False)
+    assert removed is not None
+    assert "red" not in project.vocabulary.names
+    project.undo_sheet(removed, progress=False)
+    project.remove_class(project.vocabulary.by_value(red), blue, progress=False)
+    assert project.merged_classes() == {"red": "blue"}
+    for which in (None, 1.0, True, [red]):
+        for ask in (
+            project.decided_as,
+            project.remove_class,
+            lambda which: project.merge_classes(which, blue),
+            lambda which: project.merge_classes(blue, which),
+        ):
+            with pytest.raises(InputError, match="is no class; give its name or its label value"):
+                ask(which)  # type: ignore[operator]
+
+
 def test_a_session_takes_it_as_a_step_and_who_decided_stays(project: Project) -> None:
     decide(project, "red")
     first, second, _ = project
@@ -296,7 +325,7 @@ def test_whatever_is_done_readers_and_sessions_agree(
         kind = dice.choice(["merge", "part", "decide", "look", "look"])
         if kind == "merge" and len(values) > 2:
             value, heir = dice.sample(values, 2)
-            project.merge_classes(project.vocabulary.index(origin[value]), origin[heir])
+            project.merge_classes(value, origin[heir])
             merged[value] = heir
         elif kind == "part" and merged:
             value = dice.choice(sorted(merged))

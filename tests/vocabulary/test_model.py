@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -147,6 +148,30 @@ def test_a_value_stays_and_is_never_given_again() -> None:
     assert vocabulary == parse("cat, dog, cow")
     with pytest.raises(InputError, match="No class has the value 3"):
         changed.by_value(3)
+
+
+def test_a_class_is_meant_by_its_name_its_label_value_or_itself_wherever_it_stands() -> None:
+    words = parse("cat, dog, cow").remove("dog").reorder(["cow", "cat"])
+    assert words.values == (3, 1)
+    for which in (
+        "cow",
+        "COW",
+        3,
+        np.uint16(3),
+        words.classes[0],
+        words.recolor(0, "#fff").classes[0],
+    ):
+        assert words.value_of(which) == 3
+    for which in (0, 2, 4, -1):
+        with pytest.raises(
+            InputError, match=f"No class has the value {which}; there are 3 cow, 1 cat"
+        ):
+            words.value_of(which)
+    for which in (None, 1.0, True, np.True_, [3], b"cow"):
+        with pytest.raises(InputError, match="is no class; give its name or its label value"):
+            words.value_of(which)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="There is no class 'dog'"):
+        words.value_of("dog")
 
 
 def test_a_new_name_is_the_new_prompt_unless_there_are_own_prompts() -> None:

@@ -10,15 +10,15 @@ from napari_corrclip.annotation.edits.targets import (
     name_of,
     pixels_of,
     region_of,
-    value_of,
 )
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.images.boxes import window
+from napari_corrclip.vocabulary import ClassLike
 from napari_corrclip.wording.amounts import count
 
 
-def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:
+def paint(state: State, pixels: Pixels, which: ClassLike | None) -> Plan:
     """Pin pixels to a class, to 0 (unlabelled), or to nothing (``None``): what is below shows again.
 
     Pinned pixels keep their label whatever becomes of the region below.
@@ -27,7 +27,7 @@ def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:
     if which is None:
         value, title = NOT_PINNED, f"Unpin {count(int(inside.sum()), 'pixel')}"
     else:
-        value = 0 if _is_zero(which) else value_of(state.vocabulary, which)
+        value = 0 if _is_zero(which) else state.vocabulary.value_of(which)
         title = f"Paint {count(int(inside.sum()), 'pixel')} {name_of(state, value)}"
     before = state.pins[window(box)]
     patch = Patch.between(before, np.where(inside, np.int32(value), before), box)

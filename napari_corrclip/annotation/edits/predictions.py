@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
-from napari_corrclip.annotation.edits.targets import name_of, value_of
+from napari_corrclip.annotation.edits.targets import name_of
 from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence, Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
@@ -287,10 +287,10 @@ def moved_decisions(
     old = state.vocabulary
     asked: dict[int, int | None] = {}
     for which, target in reassign.items():
-        value = value_of(old, which)
+        value = old.value_of(which)
         if value in vocabulary.values:
             raise InputError(f"{which!r} is no removed class; reassign only classes that go.")
-        asked[value] = None if target is None else value_of(vocabulary, target)
+        asked[value] = None if target is None else vocabulary.value_of(target)
     pinned = _painted(state) - {0}
     moved: dict[int, int | None] = {}
     for value in old.values:

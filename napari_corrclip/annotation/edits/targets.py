@@ -12,7 +12,6 @@ from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
-from napari_corrclip.vocabulary import Vocabulary
 
 Regions = int | Iterable[int]
 """One region id, or several."""
@@ -58,25 +57,6 @@ def region_of(state: State, region: int) -> Region:
     if len(rows) != 1:
         raise InputError(f"{len(rows)} regions are selected where one is needed; select one.")
     return rows[0]
-
-
-def value_of(vocabulary: Vocabulary, which: str | int) -> int:
-    """Return the label value of a class, given by name or by that value.
-
-    Raises:
-        InputError: no class is called so or has this value.
-    """
-    if isinstance(which, str):
-        return vocabulary.values[vocabulary.index(which)]
-    if isinstance(which, bool) or not isinstance(which, int | np.integer):
-        raise InputError(f"{shown(which)} is no class; give its name or its label value.")
-    if int(which) not in vocabulary.values:
-        listed = ", ".join(f"{entry.value} {entry.name}" for entry in vocabulary.classes[:12])
-        raise InputError(
-            f"No class has the value {int(which)}; there are {listed}"
-            f"{', …' if len(vocabulary) > 12 else ''}."
-        )
-    return int(which)
 
 
 def name_of(state: State, value: int) -> str:

@@ -15,21 +15,21 @@ from napari_corrclip.annotation.edits.targets import (
     region_of,
     regions_of,
     shown,
-    value_of,
 )
 from napari_corrclip.annotation.region import VOTINGS, Region, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import union, window
+from napari_corrclip.vocabulary import ClassLike
 from napari_corrclip.wording.amounts import count
 
 Which = Regions | Literal["undecided", "all"]
 
 
-def assign(state: State, regions: Regions, which: str | int) -> Plan:
+def assign(state: State, regions: Regions, which: ClassLike) -> Plan:
     """Give regions a class."""
-    rows, value = regions_of(state, regions), value_of(state.vocabulary, which)
+    rows, value = regions_of(state, regions), state.vocabulary.value_of(which)
     verdict = Verdict("assigned", value)
     title = f"Assign {count(len(rows), 'region')} to {name_of(state, value)}"
     return Plan(title, _decide(rows, {row.id: verdict for row in rows}))
@@ -110,9 +110,9 @@ def patch_of(state: State, region: int) -> list[int]:
     return sorted(found)
 
 
-def spread(state: State, region: int, which: str | int) -> Plan:
+def spread(state: State, region: int, which: ClassLike) -> Plan:
     """Assign a class to the whole patch of :func:`patch_of`."""
-    value, start = value_of(state.vocabulary, which), region_of(state, region).id
+    value, start = state.vocabulary.value_of(which), region_of(state, region).id
     rows = regions_of(state, patch_of(state, start))
     verdicts = {row.id: Verdict("assigned", value, looked=row.id == start) for row in rows}
     title = f"Spread {name_of(state, value)} over {count(len(rows), 'region')}"

@@ -36,11 +36,11 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary import ClassLike, Vocabulary
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
 """A region as it was looked at; or its item, or the name or number of that, and its id."""
-Answer = VocabularyClass | str | int | None
+Answer = ClassLike | None
 """A class, its name or its label value; 0: the region is left out; ``None``: it is as it is shown."""
 LEFT_OUT = 0
 
@@ -139,12 +139,9 @@ def _value(words: Vocabulary, answer: Answer) -> int | None:
     """
     if answer is None:
         return None
-    if isinstance(answer, str):
-        return words.values[words.index(answer)]
-    value = answer.value if isinstance(answer, VocabularyClass) else _whole(answer, "class")
-    if value != LEFT_OUT and value not in words.values:
-        raise InputError(f"The set has no class of value {value}; add the class first.")
-    return value
+    if type(answer) is int and answer == LEFT_OUT:
+        return LEFT_OUT
+    return words.value_of(answer)
 
 
 def _whole(value: object, what: str) -> int:
