@@ -121,6 +121,7 @@ def sample(
     tell(
         f"{made.folder}: {drawn.number:,} of {count(drawn.population, kind[:-1])} that somebody has "
         f"decided{on}, drawn by seed {drawn.seed}",
+        *(["Its contact sheet has these regions, and no others."] if regions else []),
         f"When they are decided there: napari-corrclip project compare {folder} {made.folder}",
     )
 

@@ -63,7 +63,7 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
 from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
 from napari_corrclip.project.joining.conflicts import Conflict, Prefer, read_conflicts
-from napari_corrclip.project.joining.drawn import Kind
+from napari_corrclip.project.joining.drawn import Drawn, Kind, read_drawn
 from napari_corrclip.project.joining.merging import Merged, merge_steps
 from napari_corrclip.project.joining.sampling import Sample, sample_steps
 from napari_corrclip.project.joining.waiting import open_conflicts
@@ -1059,7 +1059,7 @@ class Project:
         self, other: Project, *, verified: bool = False, decided: bool = False
     ) -> Steps[Comparison]:
         """Generator of :meth:`compare`."""
-        return compare_steps(self._index, other._index, verified=verified, decided=decided)
+        return compare_steps(self._index, _other(other), verified=verified, decided=decided)
 
     def compare(
         self,
@@ -1100,13 +1100,13 @@ class Project:
         Raises:
             InputError: they cannot be read any more.
         """
-        return labels_beside(self._index, other._index, image, decided=decided, side=side)
+        return labels_beside(self._index, _other(other), image, decided=decided, side=side)
 
     def merge_steps(
         self, other: Project, folder: str | os.PathLike[str], *, prefer: Prefer = "none"
     ) -> Steps[Merged]:
         """Generator of :meth:`merge`."""
-        return merge_steps(self._index, other._index, folder, prefer=prefer)
+        return merge_steps(self._index, _other(other), folder, prefer=prefer)
 
     def merge(
         self,
@@ -1195,6 +1195,15 @@ class Project:
         """
         all_of_them = self.conflicts if conflicts is None else conflicts
         return [each.conflict for each in open_conflicts(self._index, all_of_them)]
+
+    @cached_property
+    def drawn(self) -> Drawn | None:
+        """What this project was drawn from for a second look; ``None``: it is no such sample.
+
+        Raises:
+            InputError: the record of it is damaged.
+        """
+        return read_drawn(self.folder)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -1748,6 +1757,17 @@ class Project:
         found = [self.item(item) for item in items]
         reviewing.mark(self._index, found, reviewing.marked_state(state), by)
         return len(found)
+
+
+def _other(other: object) -> Index:
+    """Return the index of another project.
+
+    Raises:
+        InputError: it is none, such as the path of one.
+    """
+    if not isinstance(other, Project):
+        raise InputError(f"{other!r} is no project; give Project.open of its folder.")
+    return other._index
 
 
 def _pass_over(index: Index, copies: Copies | None, told: Iterable[InputError]) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +41,7 @@ from napari_corrclip.vocabulary.classes import (
 from napari_corrclip.vocabulary.files import Document
 from napari_corrclip.vocabulary.grammar import Entry
 from napari_corrclip.vocabulary.palette import Color, Palette, default_color
+from napari_corrclip.whole_numbers import whole
 
 FILE_SUFFIXES = files.SUFFIXES
 ROOT = "root"
@@ -318,11 +318,8 @@ class Vocabulary:
         """
         if isinstance(which, str):
             return self.values[self.index(which)]
-        try:
-            value = which.value if isinstance(which, VocabularyClass) else operator.index(which)
-        except TypeError:
-            value = None
-        if value is None or isinstance(which, bool):
+        value = which.value if isinstance(which, VocabularyClass) else whole(which)
+        if value is None:
             text = " ".join(repr(which).split())
             text = text if len(text) <= 80 else f"{text[:79]}…"
             raise InputError(f"{text} is no class; give its name or its label value.")

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.errors import CorrClipError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.cells import CellsModel, told
 from napari_corrclip.gui.sheet.pictures import Pictures
@@ -68,7 +68,7 @@ class SheetWindow:
         tell: is given a sentence, as this window is too.
 
     Attributes:
-        classes, undecided, conflicts, order: what is on the sheet, and what comes first.
+        classes, undecided, conflicts, drawn, order: what is on the sheet, and what comes first.
         model, view: the page that is shown.
         chosen: the class that Enter gives.
         bar: which page it is.
@@ -112,6 +112,11 @@ class SheetWindow:
             "Only what two people decided otherwise, whose projects were merged into this one; largest first",
         )
         self.conflicts.toggled.connect(lambda _: self._look_anew())
+        self.drawn = QCheckBox("Second look only")
+        set_tip(
+            self.drawn, "Only what was drawn at random for a second look; the rest does not count"
+        )
+        self.drawn.toggled.connect(lambda _: self._look_anew())
         for box in (self.classes, self.order):
             box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToContents)
             box.textActivated.connect(lambda _: self._look_anew())
@@ -165,7 +170,8 @@ class SheetWindow:
         self._soon.timeout.connect(self._want_pictures)
         top, middle, side, give = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(), QHBoxLayout()
         for widget in (
-            self.classes, self.undecided, self.conflicts, self.order, self.like_button, self.all_button,
+            self.classes, self.undecided, self.conflicts, self.drawn, self.order, self.like_button,
+            self.all_button,
         ):  # fmt: skip
             top.addWidget(widget)
         top.addStretch(1)
@@ -204,10 +210,12 @@ class SheetWindow:
         self._contexts.show(project)
         self.deciding.forget()
         self._show_words(project)
-        self.conflicts.blockSignals(True)
-        self.conflicts.setChecked(conflicts)
-        self.conflicts.blockSignals(False)
+        for box, checked in ((self.conflicts, conflicts), (self.drawn, True)):
+            box.blockSignals(True)
+            box.setChecked(checked)
+            box.blockSignals(False)
         self.conflicts.setVisible(conflicts or merged)
+        self.drawn.setVisible(_is_of_regions(project))
         self.said.setText("")
         self.window.open()
         self._make_large()
@@ -300,6 +308,7 @@ class SheetWindow:
             order=order,
             like=self._like,
             conflicts=self.conflicts.isChecked(),
+            drawn=self.drawn.isChecked(),
         )
         self.undecided.setVisible(not wanted.conflicts)  # they are undecided, and sorted by size
         self.order.setVisible(not wanted.conflicts)
@@ -570,6 +579,15 @@ class SheetWindow:
             self._give(class_.value, class_.name)
         else:
             event.ignore()
+
+
+def _is_of_regions(project: Project) -> bool:
+    """Whether a project is a sample of single regions; what is wrong with its record the list says."""
+    try:
+        drawn = project.drawn
+    except InputError:
+        return False
+    return drawn is not None and drawn.kind == "regions"
 
 
 def _steps(folder: Path, wanted: SheetFilter) -> Steps[Sheet]:

@@ -44,6 +44,7 @@ from napari_corrclip.project.joining.drawn import KINDS, Drawn, Kind
 from napari_corrclip.project.joining.making import appearing
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
 from napari_corrclip.results.folder import copy_result
+from napari_corrclip.whole_numbers import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,11 @@ def sample_steps(
     verified: bool = False,
 ) -> Steps[Sample]:
     """Draw a sample; see :meth:`~napari_corrclip.project.project.Project.sample`."""
-    if number < 1:
-        raise InputError(f"A sample of {number} has nothing in it; ask for 1 or more.")
+    wanted, chosen_seed = whole(number), whole(seed)
+    if wanted is None or wanted < 1:
+        raise InputError(f"A sample of {number!r} has nothing in it; ask for 1 or more.")
+    if chosen_seed is None:
+        raise InputError(f"The seed of a sample is {seed!r}; give a whole number.")
     if kind not in KINDS:
         raise InputError(f"A sample is of images or regions, and not of {kind!r}; choose one.")
     place = place_of_new(folder or _beside(index.folder))
@@ -95,11 +99,11 @@ def sample_steps(
         )
     with appearing(place) as stage:
         if kind == "images":
-            chosen = random.Random(seed).sample(decided, min(number, len(decided)))
+            chosen = random.Random(chosen_seed).sample(decided, min(wanted, len(decided)))
             choice = _Choice(chosen, {}, len(decided))
         else:
-            choice = yield from _draw_regions(index, decided, number, seed)
-        drawn = Drawn(kind, index.folder.name, seed, number, choice.population, ())
+            choice = yield from _draw_regions(index, decided, wanted, chosen_seed)
+        drawn = Drawn(kind, index.folder.name, chosen_seed, wanted, choice.population, ())
         drawn = yield from _make(index, stage, choice, drawn)
     return Sample(place, drawn)
 

@@ -8,11 +8,8 @@ Killed at any moment, an image is decided or not: its step is one record of its 
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.region import Region
@@ -37,6 +34,7 @@ from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import ClassLike, Vocabulary
+from napari_corrclip.whole_numbers import whole
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
 """A region as it was looked at; or its item, or the name or number of that, and its id."""
@@ -139,9 +137,7 @@ def _value(words: Vocabulary, answer: Answer) -> int | None:
     """
     if answer is None:
         return None
-    if type(answer) is int and answer == LEFT_OUT:
-        return LEFT_OUT
-    return words.value_of(answer)
+    return LEFT_OUT if whole(answer) == LEFT_OUT else words.value_of(answer)
 
 
 def _whole(value: object, what: str) -> int:
@@ -150,9 +146,9 @@ def _whole(value: object, what: str) -> int:
     Raises:
         InputError: it is none.
     """
-    with contextlib.suppress(TypeError):
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)  # type: ignore[arg-type]  # which is what is asked
+    found = whole(value)
+    if found is not None:
+        return found
     raise InputError(f"{value!r} is the number of no {what}; give a whole number.")
 
 

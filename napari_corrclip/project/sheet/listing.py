@@ -6,11 +6,9 @@ then is read page by page (:func:`~napari_corrclip.project.sheet.regions.read_re
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import operator
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar, cast
@@ -24,11 +22,13 @@ from napari_corrclip.project.bank import Bank, BankRows
 from napari_corrclip.project.folder import RESULT, image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.conflicts import read_conflicts
+from napari_corrclip.project.joining.drawn import read_drawn
 from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.records import LABELLED, ItemState
 from napari_corrclip.project.sheet.alike import grouped
 from napari_corrclip.project.sheet.regions import Place, SheetRegion, place_of
 from napari_corrclip.results.folder import LARGE_MAPS
+from napari_corrclip.whole_numbers import whole
 
 PAGE = 24
 """Regions of a page: as many small pictures as are seen at once in a window of usual size."""
@@ -71,6 +71,7 @@ class SheetFilter:
         page: regions of a page.
         conflicts: only those of which two people decided otherwise, whose projects were merged into this one,
             and that nobody has decided since. The largest are first, where else the least sure would be.
+        drawn: in a sample of regions for a second look only those that were drawn: the others do not count.
     """
 
     value: int | None = None
@@ -80,6 +81,7 @@ class SheetFilter:
     like: tuple[Place | SheetRegion, ...] = ()
     page: int = PAGE
     conflicts: bool = False
+    drawn: bool = True
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -107,9 +109,9 @@ def _value(value: object) -> int:
     Raises:
         InputError: it is none, such as the name of a class.
     """
-    with contextlib.suppress(TypeError):
-        if not isinstance(value, bool):
-            return operator.index(value)  # type: ignore[arg-type]  # which is what is asked
+    found = whole(value)
+    if found is not None:
+        return found
     raise InputError(
         f"Regions of {value!r} were asked for; give the label value of a class, which is a whole number."
     )
@@ -180,11 +182,13 @@ def sheet_steps(index: Index, bank: Bank, wanted: SheetFilter) -> Steps[Sheet]:
     if wanted.conflicts:
         found = open_conflicts(index, read_conflicts(index.folder))
         conflicts = {each.place: each for each in found}
-        places = zip(items.tolist(), regions.tolist(), strict=True)
-        waits = np.array([place in conflicts for place in places], np.bool_)
-        items, regions, sure = items[waits], regions[waits], sure[waits]
-    kept, gone, large = yield from _usable_steps(index, wanted.states, items)
-    here = np.flatnonzero(np.isin(items, kept))
+        kept = _among(conflicts, items, regions)
+        items, regions, sure = items[kept], regions[kept], sure[kept]
+    if wanted.drawn and (sample := drawn_places(index)) is not None:
+        kept = _among(sample, items, regions)
+        items, regions, sure = items[kept], regions[kept], sure[kept]
+    usable, gone, large = yield from _usable_steps(index, wanted.states, items)
+    here = np.flatnonzero(np.isin(items, usable))
     here = here[np.lexsort((regions[here], items[here]))]  # however SQLite came by them
     items, regions, sure = items[here], regions[here], sure[here]
     lacking = 0
@@ -193,6 +197,29 @@ def sheet_steps(index: Index, bank: Bank, wanted: SheetFilter) -> Steps[Sheet]:
     else:
         order, lacking = yield from _by_looks(index, bank, wanted, items, regions, sure)
     return Sheet(items[order], regions[order], wanted, gone, large, lacking, conflicts)
+
+
+def drawn_places(index: Index) -> frozenset[Place] | None:
+    """Return the regions that were drawn for a second look; ``None``: single ones were not.
+
+    Raises:
+        InputError: the record of the sample is damaged.
+    """
+    drawn = read_drawn(index.folder)
+    if drawn is None or drawn.kind == "images":
+        return None
+    numbers = {name: number for number, name in index.rows("SELECT id, name FROM items")}
+    return frozenset(
+        (numbers[name], region) for name, ids in drawn.regions if name in numbers for region in ids
+    )
+
+
+def _among(
+    places: Collection[Place], items: NDArray[np.int64], regions: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which of some regions are among others, (N,)."""
+    pairs = zip(items.tolist(), regions.tolist(), strict=True)
+    return np.fromiter((pair in places for pair in pairs), np.bool_, len(items))
 
 
 def _rows(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +11,7 @@ from typing import Any, cast
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.whole_numbers import whole
 
 Place = tuple[int, int]
 """An item's number, and the id of a region in it."""
@@ -67,9 +67,9 @@ def place_of(place: object) -> Place:
     if isinstance(place, SheetRegion):
         return place.place
     with contextlib.suppress(TypeError, ValueError):
-        if not isinstance(place, str | bytes):
-            item, region = cast("tuple[Any, Any]", place)
-            return operator.index(item), operator.index(region)
+        item, region = (whole(each) for each in cast("tuple[Any, Any]", place))
+        if item is not None and region is not None:
+            return item, region
     raise InputError(
         f"{place!r} is the place of no region; give the number of an item and the id of a region, as a page "
         "of a sheet has them."

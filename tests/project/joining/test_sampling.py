@@ -18,6 +18,7 @@ from napari_corrclip.project.joining.drawn import read_drawn
 from napari_corrclip.project.joining.sampling import _draw_regions
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+from napari_corrclip.project.sheet.listing import SheetFilter
 from tests.project.joining.annotators import CLASSES, annotate, content, drawn, with_errors
 from tests.project.small import RECIPE, write_scenes
 
@@ -119,6 +120,8 @@ def test_single_regions(decided: Path, tmp_path: Path) -> None:
                         session.assign(region, answer)
                         if region in chosen[item.name]:
                             said.append((by_ann[region], answer))
+            with pytest.raises(nc.InputError, match="is no project; give Project"):
+                project.compare(str(some.folder))  # type: ignore[arg-type]
         with Project.open(some.folder) as sample:
             found = project.compare(sample, progress=False)
             assert found.looked == found.regions.total == 12
@@ -130,6 +133,28 @@ def test_single_regions(decided: Path, tmp_path: Path) -> None:
                 for item in sample
             )
             assert found.pixels.total == area
+
+
+def test_the_sheet_of_a_sample_of_regions_has_those_that_were_drawn(
+    decided: Path, tmp_path: Path
+) -> None:
+    with Project.open(decided, read_only=True) as project:
+        made = project.sample(12, tmp_path / "some", kind="regions", seed=5, progress=False)
+        images = project.sample(2, tmp_path / "images", progress=False)
+        assert project.drawn is None
+    with Project.open(made.folder) as sample:
+        assert sample.drawn == made.drawn
+        sheet = sample.sheet(progress=False)
+        names = {item.id: item.name for item in sample}
+        found = {(names[item], region) for item, region in sheet.between(0, len(sheet))}
+        assert found == {(name, region) for name, ids in made.drawn.regions for region in ids}
+        assert len(found) == 12
+        every = sample.sheet(SheetFilter(drawn=False), progress=False)
+        assert len(every) == sum(item.regions or 0 for item in sample)
+        sample.decide(dict.fromkeys(sheet.page(0)[:5], "red"), by="Bo", progress=False)
+        assert len(sample.sheet(progress=False)) == 7
+    with Project.open(images.folder) as sample:  # of whole images all count
+        assert len(sample.sheet(progress=False)) == sum(item.regions or 0 for item in sample)
 
 
 def test_each_region_is_as_likely(decided: Path) -> None:
@@ -152,8 +177,11 @@ def test_what_cannot_be_drawn(two: Two, networks: Segmenter, tmp_path: Path) -> 
     with Project.open(two[0], read_only=True) as project:
         with pytest.raises(nc.InputError, match="decide some first"):
             project.sample(2)
-        with pytest.raises(nc.InputError, match="ask for 1 or more"):
-            project.sample(0)
+        for number in (0, -3, 2.0, "2", None, True):
+            with pytest.raises(nc.InputError, match=f"A sample of {number!r} has nothing in it"):
+                project.sample(number)  # type: ignore[arg-type]
+        with pytest.raises(nc.InputError, match="The seed of a sample is 'x'"):
+            project.sample(2, seed="x")  # type: ignore[arg-type]
         with pytest.raises(nc.InputError, match="images or regions"):
             project.sample(1, kind="pixels")  # type: ignore[arg-type]
     annotate(two[0], lambda session, region: "red", "Ann")

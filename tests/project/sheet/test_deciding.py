@@ -471,7 +471,7 @@ def test_what_is_no_argument_is_refused_before_anything_is_begun(project: Projec
         with pytest.raises(nc.InputError, match="give"):
             decide(project, {wrong: None})
     for answer in (1.0, True, b"wood", (1,)):
-        with pytest.raises(nc.InputError, match="is the number of no class; give a whole number"):
+        with pytest.raises(nc.InputError, match="is no class; give its name or its label value"):
             decide(project, {(FIRST, 1): answer})
     with pytest.raises(nc.InputError, match="Who decides is None; give a name"):
         project.decide({(FIRST, 1): None}, by=None, progress=False)  # type: ignore[arg-type]
