@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -357,7 +358,9 @@ def _vocabulary_text(vocabulary: Vocabulary) -> str:
     return json.dumps({"origin": vocabulary.origin, **vocabulary.to_document()})
 
 
+@lru_cache(maxsize=32)
 def _read_vocabulary(text: str) -> Vocabulary:
+    """Return a vocabulary, of which the steps of a history and the sessions of a set name few, and often."""
     document = dict(load_json(text, "its vocabulary", surrogates=True))  # in its origin, a path
     origin = str(document.pop("origin"))
     vocabulary = replace(Vocabulary.from_document(document), origin=origin)
