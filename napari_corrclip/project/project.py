@@ -550,7 +550,7 @@ class Project:
         names = {class_.value for class_ in self.vocabulary}
         return {
             class_.name: sheet
-            for sheet in self.decided_sheets()
+            for sheet in acts.removals(self.folder)
             if sheet.removed is not None and not sheet.undone
             if (class_ := merged_classes.class_of(sheet.removed)).value not in names or sheet.items
         }

@@ -95,7 +95,7 @@ def decide_steps(
             record = index.item(name)
             title = record.title
             session = (opened or {}).get(name)
-            item, said = _decide(index, lesson, record, regions, sheet.number, by, session)
+            item, said = _decide(index, lesson, record, regions, sheet, by, session)
         except InputError as error:
             left.append(f"{title}: {error}")
             continue
@@ -157,7 +157,7 @@ def _decide(
     lesson: ProjectLesson,
     record: ItemRecord,
     wanted: list[_Wanted],
-    number: int,
+    sheet: DecidedSheet,
     by: str,
     session: Session | None,
 ) -> tuple[DecidedItem | None, list[str]]:
@@ -185,8 +185,8 @@ def _decide(
         item = described(index, record, session, said)
         taught = contextlib.nullcontext() if is_open else teaching(lesson, session, record)
         with taught:
-            note_item(index.folder, number, item)
-            with session.step(title_of(number, len(fit))):
+            note_item(index.folder, sheet.number, item)
+            with session.step(title_of(sheet.number, len(fit)), act=sheet.key):
                 _make(session, fit)
     return item, why
 
