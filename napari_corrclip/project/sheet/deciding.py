@@ -20,7 +20,7 @@ from napari_corrclip.project.joining.conflicts import read_conflicts
 from napari_corrclip.project.joining.waiting import open_conflicts
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
-from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.records import ItemRecord, check_by
 from napari_corrclip.project.reviewing import reviewed
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
@@ -71,8 +71,9 @@ def decide_steps(
     made: int | None = None,
 ) -> Steps[DecidedSheet]:
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
-    if not isinstance(by, str):
-        raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")
+    check_by(by)
+    if not isinstance(decisions, Mapping):
+        raise InputError(f"{decisions!r} says not what is decided; give a class by region.")
     words = index.vocabulary
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()

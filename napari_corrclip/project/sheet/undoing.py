@@ -75,6 +75,10 @@ def undo_steps(
     only: Collection[str] | None = None,
 ) -> Steps[UndoneSheet]:
     """Take a sheet back; see :meth:`~napari_corrclip.project.project.Project.undo_sheet`."""
+    if not isinstance(sheet, DecidedSheet):
+        raise InputError(
+            f"{sheet!r} is no sheet; give what decide returned, or one of decided_sheets."
+        )
     kept = next((each for each in read(index.folder) if each.number == sheet.number), None)
     if kept is None or kept.undone:
         what = "is none of this project" if kept is None else "was taken back already"
