@@ -82,8 +82,7 @@ class Motions:
         self._review, self._tell = review, tell
         self._jobs = Jobs()
         self._waiting: deque[Callable[[], object]] = deque()
-        self._coming_back = ""
-        self._back = Deciding(review, self._tell_of_back)
+        self._back = Deciding(review, lambda told: self._tell(told))
         self._back.changed.connect(self.changed.emit)
 
     @property
@@ -298,14 +297,7 @@ class Motions:
         project = self._project
         record = None if project is None else project.removed_classes().get(name)
         if project is not None and record is not None:
-            self._coming_back = name
             self._back.add(Act(project.folder, {}, {}, back=record))
-
-    def _tell_of_back(self, told: str | Said | CorrClipError) -> None:
-        """Tell of a class that is there again what is told of a sheet that was taken back."""
-        said = Said.of(told)
-        text = said.text.replace("Took back", f"{self._coming_back!r} is a class again, with", 1)
-        self._tell(replace(said, text=text))
 
     def _here(self, project: Project, going: _Going) -> _Going:
         """Take back in the open session what was decided as a class; return what is left to be done.
@@ -426,7 +418,7 @@ class Motions:
         self._tell = lambda _: None
         self._waiting.clear()
         self._jobs.drop()
-        self._back.let_go()
+        self._back.finish()
 
 
 def _told(said: str, left: Sequence[str]) -> Said:

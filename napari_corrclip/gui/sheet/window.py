@@ -159,7 +159,7 @@ class SheetWindow:
         )
         self.accept_button.clicked.connect(self._accept)
         self.undo_button = button(
-            "Undo (Ctrl+Z)", "Take back what was decided last, also before a restart"
+            "Undo (Ctrl+Z)", "Take back what you decided last on a sheet, also before a restart"
         )
         self.undo_button.clicked.connect(self._undo)
         self.sides = SidesBar()
@@ -208,7 +208,7 @@ class SheetWindow:
         """
         self._pictures.show(project)
         self._contexts.show(project)
-        self.deciding.forget()
+        self.deciding.try_again()
         self._show_words(project)
         for box, checked in ((self.conflicts, conflicts), (self.drawn, True)):
             box.blockSignals(True)
@@ -235,14 +235,20 @@ class SheetWindow:
     def close(self) -> None:
         """Show nothing any more; what was decided is written."""
         self._drop()
+        self.model.show((), {})  # of the next project there is nothing to be decided yet
+        self._show_aside()
         self.window.close()
 
     def let_go(self) -> None:
-        """Stop when all is written, and touch no widget: they are being deleted."""
-        self.deciding.let_go()
+        """Touch no widget any more: they are being deleted. :meth:`finish` writes what is left."""
+        self.deciding.fall_silent()
         self.opened.disconnect()
         self.class_made.disconnect()
         self._drop()
+
+    def finish(self) -> None:
+        """Write all that was decided before this returns, now that no session is open here any more."""
+        self.deciding.finish()
 
     def _drop(self) -> None:
         self._jobs.drop()
@@ -356,7 +362,7 @@ class SheetWindow:
             return
         self._page = page
         self.model.show(project.read_regions(sheet.page(page)), sheet.conflicts)
-        waiting = self.deciding.waiting
+        waiting = self.deciding.waiting(project.folder)
         if waiting:
             self.model.follow((), waiting)
         if self.model.cells:
@@ -521,8 +527,11 @@ class SheetWindow:
         self._give(0, name, name)
 
     def _undo(self) -> None:
-        if not self.deciding.undo():
-            self._say("Nothing was decided on a sheet that could be taken back.")
+        project = self._review.project
+        if project is not None and project.read_only:
+            self._say("The project can only be looked at.")
+        else:
+            self.deciding.undo()
 
     def _follow(self) -> None:
         """Show what the regions of the page are by now."""
@@ -534,7 +543,7 @@ class SheetWindow:
         if self._listed != before:
             self.class_made.emit()
         places = [cell.region.place for cell in self.model]
-        self.model.follow(project.read_regions(places), self.deciding.waiting)
+        self.model.follow(project.read_regions(places), self.deciding.waiting(project.folder))
         self._show_aside()
 
     def _open(self, row: int) -> None:
