@@ -519,9 +519,9 @@ class CorrClipDock(Docked):
         self.model.device.close_jobs()
         self.display.close()
         self.sheet.close()
-        self.motions.let_go()
         self.compare.close()
         self.projects.close()
+        self.motions.let_go()  # no image is to be opened any more
         for kept in self._given_up:
             self.workspace.release(kept)
         if not self.quitting.lost:  # else it is asked about with the window
@@ -554,6 +554,7 @@ class CorrClipDock(Docked):
         self._closed = True
         self.controller.fall_silent()
         self.controller.close()
+        self.projects.review.turns.stop()
         self.sheet.let_go()
         self.motions.let_go()
         self.compare.let_go()

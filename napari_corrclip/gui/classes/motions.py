@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
+from napari_corrclip.gui.project.turns import Turn
 from napari_corrclip.gui.sheet.work import Act, Deciding
 from napari_corrclip.gui.words.merging import MergeWish
 from napari_corrclip.gui.words.removal import Reassigned, ToGive
@@ -42,7 +42,6 @@ class _Going:
         decided: what was decided as it.
         here: names of items of which the session was open, where it was taken back already.
         begun: the record of that; ``None``: there is none yet.
-        again: whether images that were left are asked once more.
     """
 
     folder: Path
@@ -50,7 +49,6 @@ class _Going:
     decided: str
     here: tuple[str, ...] = ()
     begun: DecidedSheet | None = None
-    again: bool = True
 
 
 class _Went(NamedTuple):
@@ -81,7 +79,7 @@ class Motions:
     def __init__(self, review: Review, tell: Tell) -> None:
         self._review, self._tell = review, tell
         self._jobs = Jobs()
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: list[Turn] = []  # that were asked for and are not over; the first is at work
         self._coming_back = ""
         self._back = Deciding(review, self._tell_of_back)
         self._back.changed.connect(self.changed.emit)
@@ -89,7 +87,7 @@ class Motions:
     @property
     def running(self) -> bool:
         """Whether images are being changed in the thread."""
-        return self._jobs.running or self._back.running
+        return bool(self._waiting) or self._back.running
 
     @property
     def _project(self) -> Project | None:
@@ -229,7 +227,8 @@ class Motions:
                 except InputError as error:
                     self._tell(error)
                     return None
-                self._begin(partial(self._take_back, going))
+                done = f"{name!r} is taken back on all images"
+                self._begin(project.folder, done, partial(self._take_back, going))
                 told.append(f"What was decided as {name!r} is taken back …")
         return " ".join(told)
 
@@ -275,7 +274,8 @@ class Motions:
         """Let a merged class be one of its own again, in a thread: sessions have taken it."""
         project = self._project
         if project is not None:
-            self._begin(partial(self._part, project.folder, name))
+            done = f"{name!r} is a class again on all images"
+            self._begin(project.folder, done, partial(self._part, project.folder, name))
 
     def _part(self, folder: Path, name: str) -> None:
         def steps(project: Project) -> Steps[Parted]:
@@ -330,10 +330,10 @@ class Motions:
         project = self._project
         if project is not None and project.folder == going.folder:
             try:
-                going = self._here(project, going)  # an image that was turned to meanwhile
+                going = self._here(project, going)  # an image that was on its way
             except InputError as error:
                 self._tell(error)
-                self._next()
+                self._end()
                 return
         by, name = self._review.keeping.by, going.name
 
@@ -345,32 +345,30 @@ class Motions:
             return _Went(sheet, name in project.vocabulary.names)
 
         def ended(went: _Went) -> None:
-            now, sheet = self._project, went.sheet
-            same = now is not None and now.folder == going.folder
-            if went.stays and same and sheet.left and going.again:
-                # An image that was turned to meanwhile is open here by now.
-                begun = replace(sheet, left=())
-                self._take_back(replace(going, here=(), begun=begun, again=False))
-                return
             said = f"Removed {name!r}; {going.decided} are undecided again."
             if went.stays:
                 said = f"{name!r} stays as long as regions have it; remove it again."
-            self._tell(_told(said, sheet.left))
+            self._tell(_told(said, went.sheet.left))
 
         self._start(going.folder, f"{name!r} is taken back", steps, ended)
 
     # -- one after another
 
-    def _begin(self, call: Callable[[], object]) -> None:
-        self._waiting.append(call)
-        if not self._jobs.running and len(self._waiting) == 1:
-            self._waiting[0]()
+    def _begin(self, folder: Path, done: str, call: Callable[[], object]) -> None:
+        """Change a project's images when it is time for that; no image is opened meanwhile.
 
-    def _next(self) -> None:
-        """Begin what waits, now that the first is done."""
-        self._waiting.popleft()
-        if self._waiting:
-            self._waiting[0]()
+        Args:
+            folder: of the project.
+            done: what is so then, as a clause.
+            call: begins.
+        """
+        turn = Turn(folder, call, done)
+        self._waiting.append(turn)
+        self._review.turns.ask(turn)
+
+    def _end(self) -> None:
+        """Let come what waits, now that the first is done."""
+        self._review.turns.end(self._waiting.pop(0))
 
     def _start(
         self,
@@ -382,14 +380,12 @@ class Motions:
         """Do something to a project in a thread, which opens it itself."""
 
         def ended(found: object) -> None:
-            former = self._waiting[0]
             try:
                 done(found)
             except InputError as error:
                 self._tell(error)
             self._other_classes()
-            if not self._jobs.running and self._waiting and self._waiting[0] is former:
-                self._next()
+            self._end()
 
         def failed(error: Exception) -> None:
             text = str(error)
@@ -397,12 +393,13 @@ class Motions:
                 text = f"The classes of the set could not be changed ({error}); please report it."
             self._tell(Said(text, Kind.WARNING))
             self._other_classes()
-            self._next()
+            self._end()
 
         def progressed(event: object) -> None:
             if isinstance(event, Progress) and event.total > 1:
-                at = f"image {event.done + 1:,} of {event.total:,}"
-                self._tell(Said(f"{what}: {at} …", Kind.NOTE, for_now=True))
+                at = f"{what}: image {event.done + 1:,} of {event.total:,} …"
+                said = " ".join(filter(None, (at, self._review.waits)))
+                self._tell(Said(said, Kind.NOTE, for_now=True))
 
         project = self._project
         if project is not None and project.folder == folder and project.is_only_writer:
@@ -424,9 +421,10 @@ class Motions:
         """Stop, and tell nobody: the window is being deleted. Each image is changed whole, or not at all."""
         self.changed.disconnect()
         self._tell = lambda _: None
-        self._waiting.clear()
         self._jobs.drop()
         self._back.let_go()
+        while self._waiting:
+            self._review.turns.end(self._waiting.pop())
 
 
 def _told(said: str, left: Sequence[str]) -> Said:

@@ -1,7 +1,8 @@
 """The decisions of a sheet on their way: one act after another in a thread, so that nobody waits for a disk.
 
 Of the image that is open in the viewer the session is open, too: it is decided there, in its history, before
-the rest of the act goes to the thread.
+the rest of the act goes to the thread. While that is at work no other image is opened
+(:mod:`napari_corrclip.gui.project.turns`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from psygnal import Signal
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
+from napari_corrclip.gui.project.turns import Turn
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.progress import Progress, finish
+from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.sheet.acts import DecidedSheet
 from napari_corrclip.project.sheet.deciding import Answer, Key
@@ -50,6 +53,15 @@ class Act:
     made: str = ""
     back: DecidedSheet | None = None
 
+    @property
+    def what(self) -> str:
+        """What is so when it is done, as a clause."""
+        if self.back is None:
+            return "what was decided on the sheet is written"
+        if self.back.removed is not None:
+            return f"{class_of(self.back.removed).name!r} is a class again on all images"
+        return "the sheet is taken back"
+
 
 class Deciding:
     """The acts of one sheet.
@@ -73,6 +85,7 @@ class Deciding:
         self._jobs = Jobs()
         self._waiting: deque[Act] = deque()
         self._now: Act | None = None
+        self._turn: Turn | None = None  # of the act that is being written, or comes next
         self._done: list[DecidedSheet] = []
         self._written = threading.Event()
         self._written.set()
@@ -102,6 +115,8 @@ class Deciding:
         if self._waiting and self._waiting[-1].back is None:
             self._waiting.pop()
             self.changed.emit()
+            if not self.running:
+                self._end_turn()
             return True
         if self.running:  # it has to be whole before it can be taken back
             self._waiting.append(Act(self._waiting_folder, {}, {}, back=_LATEST))
@@ -134,12 +149,16 @@ class Deciding:
     # -- one after another
 
     def _next(self) -> None:
-        if self._now is not None or not self._waiting:
-            return
+        if self._turn is None and self._waiting:
+            act = self._waiting[0]
+            self._turn = Turn(act.folder, self._begin, act.what)
+            self._review.turns.ask(self._turn)
+
+    def _begin(self) -> None:
         act = self._waiting.popleft()
         if act.back is _LATEST:
-            if not self._undo_latest():
-                self._next()
+            self._undo_latest()
+            self._end_turn()
             return
         self._now = act
         self._written.clear()
@@ -153,6 +172,13 @@ class Deciding:
             self._failed(error)
             return
         self._jobs.start(steps, done=self._ended, failed=self._failed)
+
+    def _end_turn(self) -> None:
+        """Let images be opened, then do what comes next."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            self._review.turns.end(turn)
+        self._next()
 
     def _project_of(self, act: Act) -> Project | None:
         """Return the project of an act, if it is open still."""
@@ -216,7 +242,7 @@ class Deciding:
             )
         self._review.changed.emit()
         self.changed.emit()
-        self._next()
+        self._end_turn()
 
     def _failed(self, error: Exception) -> None:
         self._now = None
@@ -226,7 +252,7 @@ class Deciding:
             what = f"The sheet could not be written ({error}); please report it."
         self._tell(Said(what, Kind.WARNING))
         self.changed.emit()
-        self._next()
+        self._end_turn()
 
     def let_go(self) -> None:
         """Wait for what is being written, write what waits, and tell nobody: the window is being deleted."""
@@ -239,6 +265,7 @@ class Deciding:
             with contextlib.suppress(CorrClipError):
                 if act.back is not _LATEST:
                     finish(self._steps(act, None))
+        self._end_turn()
 
 
 _LATEST = DecidedSheet(0, "", 0.0)

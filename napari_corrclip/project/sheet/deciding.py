@@ -36,7 +36,7 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary import VocabularyClass
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
 """A region as it was looked at; or its item, or the name or number of that, and its id."""
@@ -75,7 +75,6 @@ def decide_steps(
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
     if not isinstance(by, str):
         raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")
-    words = index.vocabulary
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
     conflicts = {each.place for each in waiting}
@@ -84,7 +83,7 @@ def decide_steps(
         seen = key if isinstance(key, SheetRegion) else None
         record, region = (seen.item, seen.region) if seen else _pair(index, key)
         region = _whole(region, "region")
-        wanted = _Wanted(region, _value(words, answer), seen, (record.id, region) in conflicts)
+        wanted = _Wanted(region, _value(index, answer), seen, (record.id, region) in conflicts)
         by_item.setdefault(record.name, []).append(wanted)
     if not by_item:
         raise InputError("No region is decided; decide about at least one.")
@@ -131,18 +130,24 @@ def _pair(index: Index, key: Key) -> tuple[ItemRecord, int]:
     return (item if isinstance(item, ItemRecord) else index.item(item)), region
 
 
-def _value(words: Vocabulary, answer: Answer) -> int | None:
+def _value(index: Index, answer: Answer) -> int | None:
     """Return the label value that is meant; ``None``: as it is.
 
     Raises:
         InputError: the set has no such class.
     """
+    words = index.vocabulary
     if answer is None:
         return None
     if isinstance(answer, str):
         return words.values[words.index(answer)]
     value = answer.value if isinstance(answer, VocabularyClass) else _whole(answer, "class")
     if value != LEFT_OUT and value not in words.values:
+        names = Names(index)
+        if names.knows(value):
+            raise InputError(
+                f"{names.last(value)!r} is no class of the set any more; give another class."
+            )
         raise InputError(f"The set has no class of value {value}; add the class first.")
     return value
 
