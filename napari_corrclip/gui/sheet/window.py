@@ -38,10 +38,11 @@ from napari_corrclip.gui.work.said import Said, Tell
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.crops import IN_CONTEXT, ON_SHEET
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.sheet.cache import NAME
 from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, SheetOrder
 from napari_corrclip.project.sheet.regions import SheetRegion
 from napari_corrclip.vocabulary import VocabularyClass
-from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.amounts import count, size_text
 
 ANY = "all classes"
 ORDERS: Mapping[str, SheetOrder] = {
@@ -74,6 +75,7 @@ class SheetWindow:
         bar: which page it is.
         sides: take the word of one of two people who decided otherwise.
         text: how much there is; ``said``: what became of what was done; ``keys``: what keys do.
+        kept: how many bytes the pictures of the project take.
         sheet: that is shown; ``None``: none is yet.
         deciding: takes what is decided.
 
@@ -95,7 +97,7 @@ class SheetWindow:
         self._is_large = False
         self._aside_row: int | None = None
         self.deciding = Deciding(review, self._say)
-        self.deciding.changed.connect(self._follow)
+        self.deciding.changed.connect(self.follow)
         self._pictures = Pictures(ON_SHEET, self._drawn)
         self._contexts = Pictures(IN_CONTEXT, self._show_aside)
         inside = QWidget()
@@ -128,7 +130,11 @@ class SheetWindow:
         self.all_button = button("All again", "Not only by what looks like some")
         self.all_button.clicked.connect(self._look_anew)
         self.all_button.hide()
-        self.text, self.said, self.keys, self.details = (Label() for _ in range(4))
+        self.text, self.said, self.keys, self.details, self.kept = (Label() for _ in range(5))
+        set_tip(
+            self.kept,
+            f"In {NAME} in the project's folder, which may be thrown away: they are made again",
+        )
         for label in (self.said, self.keys, self.details):
             label.setWordWrap(True)
         self.model = CellsModel(inside)
@@ -169,6 +175,7 @@ class SheetWindow:
         self._soon.setInterval(SOON)
         self._soon.timeout.connect(self._want_pictures)
         top, middle, side, give = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(), QHBoxLayout()
+        below = QHBoxLayout()
         for widget in (
             self.classes, self.undecided, self.conflicts, self.drawn, self.order, self.like_button,
             self.all_button,
@@ -193,7 +200,9 @@ class SheetWindow:
         column.addLayout(top)
         column.addLayout(middle, 1)
         column.addWidget(self.keys)
-        column.addWidget(self.said)
+        below.addWidget(self.said, 1)
+        below.addWidget(self.kept)
+        column.addLayout(below)
         self.window = OwnWindow(inside, "CorrCLIP: contact sheet", parent)
 
     # -- what is listed
@@ -241,13 +250,13 @@ class SheetWindow:
 
     def let_go(self) -> None:
         """Touch no widget any more: they are being deleted. :meth:`finish` writes what is left."""
-        self.deciding.fall_silent()
+        self.deciding.let_go()
         self.opened.disconnect()
         self.class_made.disconnect()
         self._drop()
 
     def finish(self) -> None:
-        """Write all that was decided before this returns, now that no session is open here any more."""
+        """Have what is being written done before this returns; what waits is done when its turn comes."""
         self.deciding.finish()
 
     def _drop(self) -> None:
@@ -324,6 +333,8 @@ class SheetWindow:
 
     def _take(self, sheet: Sheet) -> None:
         self.sheet = sheet
+        if self._review.project is not None:
+            self._show_words(self._review.project)  # which may be others since it was asked for
         of_conflicts = sheet.filter.conflicts
         self.sides.show_conflicts(sheet.conflicts, shown=of_conflicts)
         self.accept_button.setVisible(not of_conflicts)
@@ -386,6 +397,9 @@ class SheetWindow:
         self._show_aside()
 
     def _drawn(self) -> None:
+        project = self._review.project
+        size = 0 if project is None else project.crops.size
+        self.kept.setText(f"pictures kept: {size_text(size)}" if size else "")
         port = self.view.viewport()
         if port is not None:
             port.update()
@@ -533,8 +547,14 @@ class SheetWindow:
         else:
             self.deciding.undo()
 
-    def _follow(self) -> None:
-        """Show what the regions of the page are by now."""
+    def follow_classes(self) -> None:
+        """Show the classes of the set, if they are others."""
+        project = self._review.project
+        if project is not None and project.vocabulary.classes != self._listed:
+            self.follow()
+
+    def follow(self) -> None:
+        """Show what the regions of the page are by now, and the classes that there are."""
         project = self._review.project
         if project is None or self.sheet is None:
             return

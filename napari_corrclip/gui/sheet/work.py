@@ -1,17 +1,17 @@
 """The decisions of a sheet on their way: one act after another in a thread, so that nobody waits for a disk.
 
 Of the image that is open in the viewer the session is open, too: it is decided there, in its history, before
-the rest of the act goes to the thread. Each act belongs to the folder of a project, whichever is open by the
-time that it is done; what is told of it says so. What can be taken back is what the project's own record has.
+the rest of the act goes to the thread. While that is at work no other image is opened
+(:mod:`napari_corrclip.gui.project.turns`, which has acts wait for one another, too). Each act belongs to the
+folder of a project, whichever is open by the time that it is done; what is told of it says so. What can be
+taken back is what the project's own record has.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from psygnal import Signal
@@ -19,9 +19,10 @@ from psygnal import Signal
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
+from napari_corrclip.gui.project.turns import Turn
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.said import Kind, Said, Tell
-from napari_corrclip.gui.work.whole import Whole
+from napari_corrclip.gui.work.said import Kind, Said, Tell, write_down
+from napari_corrclip.gui.work.whole import LAST, Whole
 from napari_corrclip.progress import Steps, finish
 from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.project import Project
@@ -30,11 +31,6 @@ from napari_corrclip.project.sheet.deciding import Answer, Key
 from napari_corrclip.project.sheet.regions import Place, SheetRegion
 from napari_corrclip.project.sheet.undoing import UndoneSheet
 from napari_corrclip.wording.amounts import count
-
-_log = logging.getLogger(__name__)
-
-_LAST = 60.0
-"""Seconds for which a window that closes waits for an act that is being written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +50,15 @@ class Act:
     names: Mapping[Place, str]
     made: str = ""
     back: DecidedSheet | None = None
+
+    @property
+    def what(self) -> str:
+        """What is so when it is done, as a clause."""
+        if self.back is None:
+            return "what was decided on the sheet is written"
+        if self.back.removed is not None:
+            return f"{class_of(self.back.removed).name!r} is a class again on all images"
+        return "the sheet is taken back"
 
 
 class Deciding:
@@ -76,16 +81,15 @@ class Deciding:
         self._review, self._tell = review, tell
         self.by = review.keeping.by
         self._jobs = Jobs()
-        self._waiting: deque[Act] = deque()
-        self._now: Act | None = None
-        self._whole: Whole[DecidedSheet | UndoneSheet] | None = None  # what the thread does of it
+        self._asked: dict[Act, Turn] = {}  # what is not over, in its order
+        self._now: _Now | None = None
         self._stuck: set[tuple[Path, int]] = set()  # sheets that could not be taken back
         self._closing = False
 
     @property
     def running(self) -> bool:
         """Whether an act is being written, or waits for that."""
-        return self._now is not None or bool(self._waiting)
+        return bool(self._asked)
 
     def waiting(self, folder: Path) -> dict[Place, str]:
         """Return what regions of a project were decided to be and is not written yet, by their places."""
@@ -93,8 +97,7 @@ class Deciding:
 
     def _asked_of(self, folder: Path) -> list[Act]:
         """Return the acts of a project that are not over, that which is being written first."""
-        acts = [*([self._now] if self._now is not None else []), *self._waiting]
-        return [act for act in acts if act.folder == folder]
+        return [act for act in self._asked if act.folder == folder]
 
     def try_again(self) -> None:
         """Let what could not be taken back be tried once more: a person has begun anew."""
@@ -102,8 +105,8 @@ class Deciding:
 
     def add(self, act: Act) -> None:
         """Do something as soon as what was asked for before is done."""
-        self._waiting.append(act)
-        self._next()
+        turn = self._asked[act] = Turn(act.folder, lambda: self._begin(act), act.what)
+        self._review.turns.ask(turn)
 
     def undo(self) -> None:
         """Take back the last act in the project that is open, or else that of another day."""
@@ -111,9 +114,10 @@ class Deciding:
         if project is None:
             return
         last = next(reversed(self._asked_of(project.folder)), None)
-        if last is not None and last is not self._now and last.back is None:
-            self._waiting.remove(last)
+        if last is not None and not self._asked[last].began and last.back is None:
+            turn = self._asked.pop(last)
             self.changed.emit()
+            self._review.turns.end(turn)
         else:  # what is being written has to be whole before it can be taken back
             self.add(Act(project.folder, {}, {}, back=_LATEST))
 
@@ -136,38 +140,43 @@ class Deciding:
 
     # -- one after another
 
-    def _next(self) -> None:
-        if self._now is None and self._waiting and not self._closing:
-            self._begin()
-
-    def _begin(self) -> None:
-        """Do what was asked for first."""
-        act = self._now = self._waiting.popleft()
+    def _begin(self, act: Act) -> None:
+        """Do something, now that it is time for it."""
+        now = self._now = _Now(act, act.back)
         try:
-            if act.back is _LATEST:  # what that is, is known now
-                act = self._now = replace(act, back=self._latest(act.folder))
+            if now.back is _LATEST:  # what that is, is known now
+                now.back = self._latest(act.folder)
             project = self._project_of(act)
-            whole = self._whole = Whole(self._steps(act, project))
-            if self._closing or (
-                project is not None and project.is_only_writer
-            ):  # no thread may write
-                self._ended(whole.finish())
-                return
+            now.whole = Whole(self._steps(act, now.back, project))
         except Exception as error:
             self._failed(error)
             return
-        self._jobs.start(whole.in_thread(), done=self._ended, failed=self._failed)
+        if self._closing or (project is not None and project.is_only_writer):  # no thread may write
+            self._finish_now(now.whole)
+        else:
+            self._jobs.start(now.whole.in_thread(), done=self._ended, failed=self._failed)
+
+    def _finish_now(self, whole: Whole[DecidedSheet | UndoneSheet]) -> None:
+        try:
+            outcome = whole.finish(LAST)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._ended(outcome)
 
     def _project_of(self, act: Act) -> Project | None:
         """Return the project of an act, if it is open still."""
         project = self._review.project
         return project if project is not None and project.folder == act.folder else None
 
-    def _steps(self, act: Act, project: Project | None) -> Steps[DecidedSheet | UndoneSheet]:
+    def _steps(
+        self, act: Act, back: DecidedSheet | None, project: Project | None
+    ) -> Steps[DecidedSheet | UndoneSheet]:
         """Do to the open session what is to be done there, and return the generator of the rest.
 
         Args:
             act: what is to be done.
+            back: what is taken back by it; ``None``: nothing is.
             project: as it is open here; ``None``: it is no longer.
 
         Raises:
@@ -179,17 +188,17 @@ class Deciding:
             opened[record.name] = session
         alone = project if project is not None and project.is_only_writer else None
         place = _Place(act.folder, self.by, alone)
-        if act.back is not None:
-            names = [item.name for item in act.back.items]
+        if back is not None:
+            names = [item.name for item in back.items]
             here = [name for name in names if name in opened]
             undone: UndoneSheet | None = None
             if here and project is not None:
-                steps = project.undo_sheet_steps(act.back, by=self.by, opened=opened, only=here)
+                steps = project.undo_sheet_steps(back, by=self.by, opened=opened, only=here)
                 undone = finish(steps)
                 self._review.keep()  # by whoever sits here, now
                 project.tell_undone(undone)  # who it was, and when
             rest = [name for name in names if name not in opened]
-            return _back_steps(place, act.back, rest, undone)
+            return _back_steps(place, back, rest, undone)
         mine: dict[Key, Answer] = {}
         others: dict[Key, Answer] = {}
         for region, to in act.decisions.items():
@@ -204,37 +213,38 @@ class Deciding:
         return _decide_steps(place, others, act.made, begun)
 
     def _ended(self, outcome: DecidedSheet | UndoneSheet) -> None:
-        act = self._over()
+        now, turn = self._over()
         if isinstance(outcome, DecidedSheet):
             if outcome.left:
-                self._tell_of(act, _left("Not decided", outcome.left), Kind.WARNING)
+                self._tell_of(now.act, _left("Not decided", outcome.left), Kind.WARNING)
         else:
-            assert act.back is not None  # something is taken back
+            assert now.back is not None  # something is taken back
             if outcome.left:
-                self._stuck.add((act.folder, act.back.number))
-            self._tell_of(act, *_told_of_undone(act.back, outcome))
-        self._go_on()
+                self._stuck.add((now.act.folder, now.back.number))
+            self._tell_of(now.act, *_told_of_undone(now.back, outcome))
+        self._go_on(turn)
 
     def _failed(self, error: Exception) -> None:
-        act = self._over()
-        if act.back is not None:
-            self._stuck.add((act.folder, act.back.number))
+        now, turn = self._over()
+        if now.back is not None:
+            self._stuck.add((now.act.folder, now.back.number))
         what = str(error)
         if not isinstance(error, CorrClipError):
             what = f"The sheet could not be written ({error}); please report it."
-        self._tell_of(act, what, Kind.WARNING)
-        self._go_on()
+        self._tell_of(now.act, what, Kind.WARNING)
+        self._go_on(turn)
 
-    def _over(self) -> Act:
-        """Take note that an act is over, and return it."""
-        act, self._now, self._whole = self._now, None, None
-        assert act is not None  # it was begun
-        return act
+    def _over(self) -> tuple[_Now, Turn]:
+        """Take note that an act is over; return what it was."""
+        now, self._now = self._now, None
+        assert now is not None  # it was begun
+        return now, self._asked.pop(now.act)
 
-    def _go_on(self) -> None:
+    def _go_on(self, turn: Turn) -> None:
+        """Let images be opened, and do what comes next."""
         self._review.changed.emit()
         self.changed.emit()
-        self._next()
+        self._review.turns.end(turn)
 
     def _tell_of(self, act: Act, text: str, kind: Kind) -> None:
         """Tell what became of an act; where another project is open by now, say of which it is."""
@@ -245,27 +255,37 @@ class Deciding:
 
     # -- the end
 
-    def fall_silent(self) -> None:
-        """Begin nothing, and tell nobody any more: the window is being deleted, or its project left."""
+    def let_go(self) -> None:
+        """Begin nothing in a thread, and tell nobody any more: all is being closed."""
         self._closing = True
         self._jobs.drop()
         self.changed.disconnect()
-        self._tell = _write_down
+        self._tell = write_down
 
     def finish(self) -> None:
-        """Do all that was asked for before this returns; what cannot be done is in the log.
+        """Have what is being written done before this returns; what waits is done when its turn comes.
 
-        No session is open here any more, so that each image is decided as by any other program.
+        What cannot be done is in the log then.
         """
-        self.fall_silent()
+        self.let_go()
         if self._now is not None:
-            assert self._whole is not None  # it was begun
-            try:
-                self._ended(self._whole.finish(_LAST))
-            except Exception as error:
-                self._failed(error)
-        while self._waiting:
-            self._begin()
+            assert self._now.whole is not None  # it was begun
+            self._finish_now(self._now.whole)
+
+
+@dataclass(eq=False, slots=True)
+class _Now:
+    """The act that is being done.
+
+    Attributes:
+        act: as it was asked for.
+        back: the sheet that is taken back by it; ``None``: none is.
+        whole: what a thread does of it; ``None``: nothing yet.
+    """
+
+    act: Act
+    back: DecidedSheet | None
+    whole: Whole[DecidedSheet | UndoneSheet] | None = None
 
 
 _LATEST = DecidedSheet(0, "", 0.0)
@@ -286,13 +306,6 @@ def _told_of_undone(sheet: DecidedSheet, undone: UndoneSheet) -> tuple[str, Kind
 def _left(what: str, left: tuple[str, ...]) -> str:
     more = f" (and {len(left) - 1:,} more)" if len(left) > 1 else ""
     return f"{what}: {left[0]}{more}"
-
-
-def _write_down(told: str | Said | CorrClipError) -> None:
-    """Have the log tell what nobody may be told on the screen any more."""
-    said = Said.of(told)
-    if said.kind is Kind.WARNING:
-        _log.warning("%s", said.text)
 
 
 @dataclass(frozen=True, slots=True)

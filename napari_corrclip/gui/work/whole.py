@@ -9,6 +9,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps, finish
 
 T = TypeVar("T")
+LAST = 60.0
+"""Seconds for which who closes a window waits for what a thread has begun."""
 
 
 class Whole(Generic[T]):

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.project.keeping import reviewer
 from napari_corrclip.gui.sheet.window import SheetWindow
+from napari_corrclip.gui.words.merging import MergeWish
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.reviewing import read_session
 from napari_corrclip.project.sheet.acts import DecidedSheet
@@ -187,3 +189,49 @@ def test_undo_comes_in_the_order_of_asking(person: Person, folder: Path, gate: G
     assert len(project.decided_sheets()) == 3
     (after,) = project.read_regions([region])
     assert after.value == project.vocabulary.values[2]
+
+
+def decide_alone(person: Person, sheet: SheetWindow, row: int, key: str) -> SheetRegion:
+    """Give one region a class, and return it as it was."""
+    region = sheet.model.cells[row].region
+    sheet.view.setCurrentIndex(sheet.model.index(row))
+    press(sheet, key)
+    written(person)
+    assert sheet.said.text() == ""
+    return region
+
+
+def test_what_others_decided_and_classes_that_went_are_not_taken_back(
+    person: Person, folder: Path
+) -> None:
+    mine = decided_before(folder, reviewer())
+    others = decided_before(folder, "Ann")
+    with Project.open(folder) as project:
+        gone = project.vocabulary.names[2]
+        removed = project.remove_class(gone, by=reviewer(), progress=False)
+    sheet = begin(person, folder)
+    project = shown(person)
+    undo(sheet)
+    written(person)
+    assert sheet.said.text() == "Took back 3 regions."
+    undo(sheet)
+    assert "Nothing was decided by you" in sheet.said.text()
+    assert gone not in project.vocabulary.names
+    assert removed is not None
+    undone = {each.number for each in project.decided_sheets() if each.undone}
+    assert undone == {mine.number}
+    assert {others.number, removed.number}.isdisjoint(undone)
+
+
+def test_an_open_sheet_follows_the_classes(person: Person, folder: Path) -> None:
+    sheet = begin(person, folder)
+    project = shown(person)
+    red, green, blue = project.vocabulary.classes
+    was_red = [row for row, name in enumerate(names(sheet)) if name == red.name]
+    assert was_red
+    assert person.dock.motions.merge(MergeWish((red.value,), green.value, False))
+    assert {names(sheet)[row] for row in was_red} == {green.name}
+    assert f"1 {green.name} · 2 {blue.name} · 0 left out" in sheet.keys.text()
+    region = decide_alone(person, sheet, was_red[0], "2")
+    (after,) = project.read_regions([region])
+    assert (after.state, after.value) == ("assigned", blue.value)
