@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
@@ -152,6 +152,9 @@ class Change:
         return held + 300 * (len(self.verdicts) + len(self.votings)) + 500
 
 
+_UNDO = "Undo: "
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """The step that one undo takes back: an edit, or several that belong together.
@@ -164,12 +167,17 @@ class Step:
             to files.
         of_set: whether it takes what became of the classes of a whole set, by whose change nobody
             decides anything here.
+        act: key of what was done at once on many images, of which this is the part of this one; empty: it is
+            of this image alone.
+        back: whether it takes an earlier step back.
     """
 
     title: str
     changes: tuple[Change, ...]
     provisional: bool = False
     of_set: bool = False
+    act: str = ""
+    back: bool = False
 
     def __post_init__(self) -> None:
         """Make a title of others one that can be shown, and written to a file."""
@@ -178,9 +186,12 @@ class Step:
     def inverse(self) -> Step:
         """Return the step that takes this one back."""
         changes = tuple(change.inverse() for change in reversed(self.changes))
-        title = self.title
-        back = title.removeprefix("Undo: ") if title.startswith("Undo: ") else f"Undo: {title}"
-        return Step(back, changes, of_set=self.of_set)
+        title = self.title.removeprefix(_UNDO) if self.back else f"{_UNDO}{self.title}"
+        return replace(self, title=title, changes=changes, provisional=False, back=not self.back)
+
+    def takes_back(self, other: Step) -> bool:
+        """Whether it is the inverse of another step of the same history, as its title says."""
+        return self.back and self.title == f"{_UNDO}{other.title}"
 
     @property
     def predicts(self) -> bool:

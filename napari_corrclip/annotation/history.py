@@ -75,7 +75,8 @@ class History:
             return
         former = self.done[at]
         title = step.title if step.teaches else former.title
-        self.done[at] = Step(title, (*former.changes, *step.changes), of_set=former.of_set)
+        changes = (*former.changes, *step.changes)
+        self.done[at] = replace(former, title=title, changes=changes, provisional=False)
         self._held += step.nbytes
         for place in range(len(self.undone) - 1, -1, -1):
             if self.undone[place].predicts or (tells and self.undone[place].teaches):

@@ -957,7 +957,7 @@ class Session:
         """
         made: list[Edited] = []
         try:
-            with self.step(step.title):
+            with self.timeline.group(step):
                 for change in step.changes:
                     check_change(self.state, change)
                     made.append(self.timeline.do(Plan(step.title, change)))
@@ -1003,15 +1003,16 @@ class Session:
         """
         return self.timeline.move("redo")
 
-    def step(self, title: str) -> AbstractContextManager[None]:
+    def step(self, title: str, *, act: str = "") -> AbstractContextManager[None]:
         """Make all edits inside one step of the history; if one is refused, none is made.
 
         Other threads wait until it is whole, and what changed is told then.
 
         Args:
             title: what is done, in words for a person.
+            act: key of what is done at once on many images, if it is part of that.
         """
-        return self.timeline.group(title)
+        return self.timeline.group(Step(title, (), act=act))
 
     def _make(
         self,

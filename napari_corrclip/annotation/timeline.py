@@ -313,8 +313,8 @@ class Timeline:
         return Edited(applied.title, told.updated, told.removed, made=True)
 
     @contextlib.contextmanager
-    def group(self, title: str) -> Iterator[None]:
-        """Make all changes inside one step of the history; if one is refused, none is made."""
+    def group(self, like: Step) -> Iterator[None]:
+        """Make all changes inside one step, which is else like that one; if one is refused, none is made."""
         with self.locked():
             self.check_no_group()
             self._group = group = _Group()
@@ -327,7 +327,7 @@ class Timeline:
                 raise
             self._group = None
             shown = tuple(change for change in group.changes if change.shows)
-            step = Step(title, shown, group.provisional)
+            step = replace(like, changes=shown, provisional=group.provisional)
             if step.changes:
                 self.history.record(step)
                 self._record(folded(group.told), ("do", step))

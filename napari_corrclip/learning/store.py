@@ -22,6 +22,7 @@ import contextlib
 import json
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,10 @@ _TOGETHER, _KEPT = 64, 4
 verdict is taken back, folding goes on from there."""
 _LARGEST = 1 << 28
 """Bytes of a file at most."""
+_MEMORY = 1 << 26
+"""Bytes of sittings that stay in memory: for other classes, and at each look at what taught, all are read."""
 _Mark = tuple[int, int, int]
+_GONE: _Mark = (-1, -1, -1)
 
 
 class LessonStore:
@@ -73,6 +77,9 @@ class LessonStore:
         self._earlier: dict[int, Lesson] = {}
         self._images: dict[int, tuple[str, str]] = {}
         self._lesson: Lesson | None = None
+        self._read_last: OrderedDict[int, tuple[_Mark, Sitting]] = OrderedDict()
+        self._held = 0
+        self._reading = threading.Lock()
 
     # -- the switch
 
@@ -346,6 +353,25 @@ class LessonStore:
             ) from None
 
     def _read(self, path: Path) -> Sitting:
+        """Return a sitting, from memory if its file is as it was when it was read last."""
+        number, mark = int(path.stem), _mark(path)
+        with self._reading:
+            known, before = self._read_last.get(number, (_GONE, None))
+            if before is not None and known == mark != _GONE:
+                self._read_last.move_to_end(number)
+                return before
+        sitting = self._unpacked(path, number)
+        with self._reading:
+            if (former := self._read_last.pop(number, None)) is not None:
+                self._held -= former[1].nbytes
+            self._read_last[number] = mark, sitting
+            self._held += sitting.nbytes
+            while self._held > _MEMORY:
+                _, (_, oldest) = self._read_last.popitem(last=False)
+                self._held -= oldest.nbytes
+        return sitting
+
+    def _unpacked(self, path: Path, number: int) -> Sitting:
         data = read_bytes(
             path, "sitting", "move it away, and the others are learnt", limit=_LARGEST
         )
@@ -353,7 +379,6 @@ class LessonStore:
             sitting = unpack_sitting(data)
         except InputError as error:
             raise InputError(f"{str(path)!r} cannot be used: {error}") from None
-        number = int(path.stem)
         return sitting if sitting.number == number else replace(sitting, number=number)
 
     def _files(self) -> dict[int, Path]:
@@ -409,6 +434,6 @@ def _mark(path: Path) -> _Mark:
     try:
         found = path.stat()
     except OSError:
-        return -1, -1, -1
+        return _GONE
     # A file that is written anew in one tick of the clock is another inode.
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -103,7 +103,7 @@ def remove_steps(
         yield Progress("take back", number, len(records))
         try:
             session = (opened or {}).get(record.name)
-            item = _remove(index, lesson, record, class_, to.number, by, session)
+            item = _remove(index, lesson, record, class_, to, by, session)
         except InputError as error:
             left.append(f"{record.title}: {error}")
             continue
@@ -130,7 +130,7 @@ def _remove(
     lesson: ProjectLesson,
     record: ItemRecord,
     class_: VocabularyClass,
-    number: int,
+    sheet: DecidedSheet,
     by: str,
     session: Session | None,
 ) -> DecidedItem | None:
@@ -158,8 +158,9 @@ def _remove(
             region for region, verdict in session.state.verdicts.items() if verdict.value == value
         ]
         item = described(index, record, session, dict.fromkeys(decided, ("", 0)))
-        note_item(index.folder, number, item)
-        with session.step(removal_title(number, class_.name, len(decided))):
+        note_item(index.folder, sheet.number, item)
+        title = removal_title(sheet.number, class_.name, len(decided))
+        with session.step(title, act=sheet.key):
             # While the lesson knows the class it forgets what was said of it.
             with (
                 contextlib.nullcontext()

@@ -12,10 +12,12 @@ import json
 import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +136,8 @@ class Index(Database):
         (document,) = self.rows(
             "SELECT document FROM vocabularies JOIN project ON vocabulary = id"
         )[0]
-        return Vocabulary.from_document(load_json(document, f"The classes in {str(self.path)!r}"))
+        words = _read_vocabulary(document, f"The classes in {str(self.path)!r}")
+        return replace(words, origin=uuid4().hex)  # each who asks may change it otherwise
 
     @property
     def recipe(self) -> Recipe:
@@ -688,6 +691,12 @@ _STATES = {str(state): state for state in ItemState}
 _STATE, _PLACE = (ItemRecord.__slots__.index(name) for name in ("state", "plane"))
 _ORDERS = {"plane": "id"}
 """Columns whose text does not sort as what they say; planes were added in their order."""
+
+
+@lru_cache(maxsize=8)
+def _read_vocabulary(document: str, where: str) -> Vocabulary:
+    """Return the classes of the index's text, which nearly everybody asks for, and few change."""
+    return Vocabulary.from_document(load_json(document, where))
 
 
 def _plane(plane: Where) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
 from napari_corrclip.project.index import Index, MergedClass
-from napari_corrclip.project.words import current
+from napari_corrclip.project.words import current, place_of
 from napari_corrclip.vocabulary import (
     MAX_VALUE,
     ClassLike,
@@ -155,7 +155,8 @@ def put_back(
             document = {**merged.class_, "children": [*kin(merged)[1], class_.value]}
             index.note_merge(merged._replace(class_=document))
     class_ = replace(class_, parent=None if parent is None else survivors.get(parent, parent))
-    classes.insert(min(gone.place, len(classes)), class_)
+    place = place_of(index, class_.value, words)
+    classes.insert(min(gone.place if place is None else place, len(classes)), class_)
     return replace(words, classes=tree.rejoined(classes, words.parents))
 
 

@@ -90,6 +90,32 @@ def _names(document: str) -> tuple[tuple[int, str], ...]:
     return tuple((class_.value, class_.name) for class_ in words)
 
 
+def place_of(index: Index, value: int, words: Vocabulary) -> int | None:
+    """Return where a class that went stood among the classes that there are.
+
+    Behind those that it stood behind when both were there last, so that several that went come back in
+    their order, whoever comes first.
+
+    Args:
+        index: of the project.
+        value: label value of the class.
+        words: the classes that there are.
+
+    Returns:
+        How many of them it comes behind; ``None``: it is not known, for the index was made anew since.
+    """
+    behind: dict[int, bool] = {}
+    for (text,) in index.rows("SELECT document FROM vocabularies ORDER BY id DESC"):
+        values = [other for other, _ in _names(text)]
+        if value in values:
+            place = values.index(value)
+            for number, other in enumerate(values):
+                behind.setdefault(other, number < place)
+    if value not in behind:
+        return None
+    return sum(behind.get(other, False) for other in words.values)
+
+
 def current(index: Index) -> Vocabulary:
     """Return a set's classes; the next one gets a value that none ever had."""
     words = index.vocabulary

@@ -18,7 +18,7 @@ from napari_corrclip.storage.untrusted import guarded, read_bytes
 
 MAX_BYTES = 4 << 20
 """Largest text file that is read; vocabularies and settings are far smaller."""
-MAX_RECORDS = 64 << 20
+MAX_RECORDS = 256 << 20
 """Largest text file that is read of those that grow with a set; a conflict takes some 300 bytes."""
 MAX_DEPTH = 64
 """Most lists and mappings inside one another in a document; ours have five."""

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.learning import store as of_lessons
-from napari_corrclip.learning.files import pack_sitting
+from napari_corrclip.learning.files import pack_sitting, unpack_sitting
 from napari_corrclip.learning.state import State
 from napari_corrclip.learning.store import HEAD, SITTINGS, SWITCHES, LessonStore
 from napari_corrclip.storage.files import write_bytes
@@ -106,6 +107,36 @@ def test_a_file_that_is_written_anew_in_one_tick_of_the_clock_is_read_again(tmp_
     assert now.state is not None
     assert before.state is not None
     assert (now.state.residuals != before.state.residuals).any()
+
+
+def test_sittings_stay_in_memory_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Counter[int]()
+
+    def counted(data: bytes) -> Sitting:
+        sitting = unpack_sitting(data)
+        read[sitting.number] += 1
+        return sitting
+
+    monkeypatch.setattr(of_lessons, "unpack_sitting", counted)
+    filled(tmp_path / "lesson", 6)
+    read.clear()
+    store = LessonStore(tmp_path / "lesson")
+    of_all = store.lesson(CLASSES)
+    store.lesson(CLASSES[::-1])
+    sizes = [sitting.nbytes for sitting in store.sittings()]
+    same_state(store.lesson(CLASSES), of_all)
+    assert read == dict.fromkeys(range(1, 7), 1)
+    monkeypatch.setattr(of_lessons, "_MEMORY", sum(sizes[-2:]))
+    small = LessonStore(tmp_path / "lesson")
+    same_state(small.lesson(CLASSES), of_all)
+    assert list(small._read_last) == [5, 6]
+    assert small._held == sum(sizes[-2:])
+    for _ in range(2):
+        assert [sitting.number for sitting in small.sittings()] == [*range(1, 7)]
+    assert small._held <= sum(sizes[-2:])
+    assert read[1] == 4
 
 
 def _with(store: LessonStore, number: int) -> Iterator[Sitting]:

@@ -314,7 +314,7 @@ def test_a_damaged_record_is_passed_over(project: Project) -> None:
             '{"place": 0, "class_": {"parent": "x"}}',
             "[]",
         ):
-            line = f'{{"sheet": 9, "by": "", "at": 1.0, "made": null, "removed": {gone}}}\n'
+            line = f'{{"sheet": 9, "key": "x", "by": "", "at": 1.0, "made": null, "removed": {gone}}}\n'
             file.write(line.encode())
     assert project.decided_sheets() == [record]
 

@@ -205,6 +205,9 @@ def parents(project: Project) -> Parents:
         "remove red, merge warm green, back red, part warm",
         "merge warm green, remove red, part warm, back red",
         "merge warm green, merge green blue, merge red grass, part green, part red, part warm",
+        "merge warm blue, merge red blue, part warm, part red",
+        "merge warm blue, remove red, part warm, back red",
+        "remove green, merge red blue, remove yellow, part red, back green, back yellow",
     ],
 )
 def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
@@ -214,6 +217,7 @@ def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
     words = project.vocabulary.rename("background", "grass")
     project.change_classes(project.vocabulary, words)
     before, records = parents(project), dict[str, Any]()
+    order = project.vocabulary.names
     for step in steps.split(", "):
         what, name, *into = step.split()
         if what == "merge":
@@ -225,6 +229,7 @@ def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
         else:
             project.undo_sheet(records[name], progress=False)
     assert parents(project) == before
+    assert project.vocabulary.names == order
 
 
 def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> None:

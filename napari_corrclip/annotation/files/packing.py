@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -56,8 +57,9 @@ def pack_step(step: Step) -> bytes:
     """Return ``step`` as bytes."""
     arrays: Arrays = {}
     texts = {"title": step.title, "changes": str(len(step.changes))}
-    if step.of_set:
-        texts["of_set"] = "yes"
+    texts |= {flag: "yes" for flag in ("of_set", "back") if getattr(step, flag)}
+    if step.act:
+        texts["act"] = step.act
     for number, change in enumerate(step.changes):
         for name, patch in change.patches.items():
             _put_patch(arrays, f"{number}.{name}", patch)
@@ -94,7 +96,13 @@ def unpack_step(data: bytes) -> Step:
         arrays, texts = _unpack(data)
         count = int(texts["changes"])
         changes = tuple(_change(arrays, texts, str(number)) for number in range(count))
-        return Step(texts["title"], changes, of_set="of_set" in texts)
+        return Step(
+            texts["title"],
+            changes,
+            of_set="of_set" in texts,
+            act=texts.get("act", ""),
+            back="back" in texts,
+        )
 
 
 def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
@@ -357,7 +365,9 @@ def _vocabulary_text(vocabulary: Vocabulary) -> str:
     return json.dumps({"origin": vocabulary.origin, **vocabulary.to_document()})
 
 
+@lru_cache(maxsize=32)
 def _read_vocabulary(text: str) -> Vocabulary:
+    """Return a vocabulary, of which the steps of a history and the sessions of a set name few, and often."""
     document = dict(load_json(text, "its vocabulary", surrogates=True))  # in its origin, a path
     origin = str(document.pop("origin"))
     vocabulary = replace(Vocabulary.from_document(document), origin=origin)

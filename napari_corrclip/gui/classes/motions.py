@@ -197,9 +197,9 @@ class Motions:
     @staticmethod
     def told_undone(step: Step) -> str:
         """Return what is to be known where a person has undone on one image what is so in the whole set."""
-        entry = "Bring back…" if is_removal(step.title) else "Part again…"
+        entry = "Bring back…" if is_removal(step) else "Part again…"
         here = f"Undone on this image alone; {entry} in the menu of a class is for all."
-        return here if is_removal(step.title) or step.of_set else ""
+        return here if is_removal(step) or step.of_set else ""
 
     def staying(self, gone: Mapping[VocabularyClass, ToGive]) -> Vocabulary:
         """Return the classes of the set that may take what was decided as others."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -98,8 +99,16 @@ def read_conflicts(folder: Path) -> tuple[Conflict, ...]:
     Raises:
         InputError: the file is damaged, or of a newer version.
     """
-    if not (folder / FILE).exists():
+    try:
+        found = (folder / FILE).stat()
+    except OSError:
         return ()
+    return _read_file(folder, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _read_file(folder: Path, _as_it_is: tuple[int, ...]) -> tuple[Conflict, ...]:
+    """Read a file, which by its number, size and time is another one than those that were read before."""
     where = f"The conflicts {str(folder / FILE)!r}"
     document = load_json(read_text(folder / FILE, "conflicts", limit=MAX_RECORDS), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -168,6 +168,8 @@ def _make(index: Index, stage: Path, choice: _Choice, drawn: Drawn) -> Steps[Dra
         with sample.transaction():
             for vocabulary in words.former(index):  # so that results mean what they mean there
                 sample.choose(vocabulary, index.recipe)
+            for merged in index.merged_classes():  # no word on any region, and not who said so
+                sample.note_merge(merged._replace(by=""))
         runs = Runs(sample)
         for number, record in enumerate(_shuffled(choice.items, drawn.seed)):
             yield Progress("copy", number, len(choice.items))

@@ -2,13 +2,13 @@
 
 ``sheets.jsonl`` in the project's folder, a line a JSON document::
 
-    {"sheet": 3, "by": "ann", "at": 1764460800.0, "made": null}
+    {"sheet": 3, "key": "5f0c…", "by": "ann", "at": 1764460800.0, "made": null}
     {"sheet": 3, "item": "street-1f2e", "state": "new", "by": "", "at": 1764450000.0, "regions": [...]}
     {"sheet": 3, "undone": 1764460999.0, "items": ["street-1f2e"]}
 
 The first line of one by which a class was removed from the set has it, too, as ``removed``. The line of
-an item is written before its session is changed: whether it was is told by the session, where the step is
-called after the sheet (:func:`title_of`). Lines that are cut or damaged are passed over.
+an item is written before its session is changed: whether it was is told by the session, where the step has
+the sheet's key. Lines that are cut or damaged are passed over. A file that grew is read on from where it was.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import contextlib
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import SHEETS, now
 from napari_corrclip.project.merged_classes import GoneClass, kin
@@ -35,7 +37,7 @@ from napari_corrclip.wording.amounts import count
 LOCK = ".sheets.lock"
 _WAIT = 10.0
 """Seconds for which another process that writes a line is waited for."""
-_REMOVAL = re.compile(r"(Undo: )*Sheet \d+: class ")
+_NUMBER = re.compile(rb'^\{"sheet": (\d{1,18}), "key": ', re.MULTILINE)
 _STATES = ("", "assigned", "accepted", "ignored")
 
 
@@ -94,6 +96,7 @@ class DecidedSheet:
         made: label value of the class that was made for it; ``None``: none was.
         removed: the class that went with all that was decided as it; ``None``: none did.
         undone: whether it was taken back since.
+        key: by which its steps are known in the sessions, also where two projects were merged.
     """
 
     number: int
@@ -104,6 +107,11 @@ class DecidedSheet:
     made: int | None = None
     removed: GoneClass | None = None
     undone: bool = False
+    key: str = ""
+
+    def made_step(self, step: Step) -> bool:
+        """Whether a step of a session's history is that of this sheet."""
+        return bool(self.key) and step.act == self.key and not step.back
 
     @property
     def regions(self) -> int:
@@ -122,14 +130,9 @@ def removal_title(number: int, name: str, regions: int) -> str:
     return f"{_beginning(number)}class {name!r} removed{back}"
 
 
-def is_removal(title: str) -> bool:
+def is_removal(step: Step) -> bool:
     """Whether a session lost a class that went from the set by a step, or has it again by that."""
-    return _REMOVAL.match(title) is not None
-
-
-def is_of(title: str, number: int) -> bool:
-    """Whether a step of a session's history is that of a sheet."""
-    return title.startswith(_beginning(number))
+    return bool(step.act) and any(change.vocabulary is not None for change in step.changes)
 
 
 def _beginning(number: int) -> str:
@@ -151,9 +154,10 @@ def begin(
         InputError: it cannot be written.
     """
     with _alone(folder):
-        last = max((sheet.number for sheet in read(folder)), default=0)
-        sheet = DecidedSheet(last + 1, by, now(), made=made, removed=removed)
-        line: dict[str, object] = {"sheet": sheet.number, "by": by, "at": sheet.at, "made": made}
+        key = uuid4().hex
+        sheet = DecidedSheet(_last(folder) + 1, by, now(), made=made, removed=removed, key=key)
+        line: dict[str, object] = {"sheet": sheet.number, "key": key, "by": by, "at": sheet.at}
+        line["made"] = made
         if removed is not None:
             line["removed"] = removed._asdict()
         _append(folder, line)
@@ -196,77 +200,145 @@ def note_undone(folder: Path, number: int, items: list[str]) -> None:
 def read(folder: Path) -> list[DecidedSheet]:
     """Return what was decided on sheets, the first one first; the file is taken as untrusted.
 
-    One that is as it was is not read again.
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = folder / SHEETS
+    try:
+        with _reading:
+            found = _known.pop(path, None) or _Lines()
+            found.read_on(path)
+            _known[path] = found
+            while len(_known) > _KEPT:
+                del _known[next(iter(_known))]
+            return found.sheets()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _cannot_read(path, error) from None
+
+
+def removals(folder: Path) -> list[DecidedSheet]:
+    """Return those by which a class was removed; where none was, the file is only looked through.
 
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        found = (folder / SHEETS).stat()
-        return list(_read(folder / SHEETS, (found.st_ino, found.st_size, found.st_mtime_ns)))
-    except FileNotFoundError:
+    if b'"removed"' not in _bytes(folder / SHEETS):
         return []
+    return [sheet for sheet in read(folder) if sheet.removed is not None]
+
+
+class _Lines:
+    """The lines of a file as far as they were read, and the sheets that they tell of."""
+
+    def __init__(self) -> None:
+        self._file, self._end, self._tail = 0, 0, b""
+        self._heads: dict[int, DecidedSheet] = {}
+        self._items: dict[int, list[DecidedItem]] = {}
+        self._back: dict[int, set[str]] = {}
+        self._whole: dict[int, DecidedSheet] = {}
+
+    def read_on(self, path: Path) -> None:
+        """Read what was appended since; all of a file that is another one."""
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            file.seek(max(self._end - len(self._tail), 0))
+            same = found.st_ino == self._file and file.read(len(self._tail)) == self._tail
+            if not same or found.st_size < self._end:
+                self.__init__()  # type: ignore[misc]
+                self._file = found.st_ino
+                file.seek(0)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]  # a last line may be half written yet
+        self._end += len(whole)
+        self._tail = (self._tail + whole)[-_TAIL:]
+        for line in whole.split(b"\n"):
+            with contextlib.suppress(
+                InputError, UnicodeDecodeError, TypeError, ValueError, KeyError
+            ):
+                if line:
+                    self._take(load_json(line.decode(), "It", unchecked="regions"))
+
+    def _take(self, said: dict[str, Any]) -> None:
+        """Take a line; what is none of ours raises."""
+        number = _whole(said["sheet"])
+        if "made" in said:
+            made = None if said["made"] is None else _whole(said["made"])
+            removed = _gone(said["removed"]) if "removed" in said else None
+            self._heads[number] = DecidedSheet(
+                number, str(said["by"]), float(said["at"]), made=made, removed=removed,
+                key=str(said["key"]),
+            )  # fmt: skip
+            self._items[number] = []
+        elif "undone" in said:
+            self._back.setdefault(number, set()).update(map(str, said["items"]))
+        else:
+            regions = tuple(_region(*each) for each in said["regions"].value)
+            state, by, at = ItemState(said["state"]), str(said["by"]), float(said["at"])
+            item = DecidedItem(str(said["item"]), regions, state, by, at)
+            self._items[number].append(item)
+        self._whole.pop(number, None)
+
+    def sheets(self) -> list[DecidedSheet]:
+        """Return the sheets, the first one first."""
+        for number in self._heads.keys() - self._whole.keys():
+            items, back = self._items[number], self._back.get(number)
+            self._whole[number] = replace(
+                self._heads[number],
+                items=tuple(item for item in items if not back or item.name not in back),
+                undone=back is not None and back >= {item.name for item in items},
+            )
+        return [self._whole[number] for number in sorted(self._whole)]
+
+
+_reading = threading.Lock()
+_known: dict[Path, _Lines] = {}
+_KEPT = 4
+"""Files of which it is kept what they say: a person looks at few projects at a time."""
+_TAIL = 256
+"""Bytes before the end of what was read by which a file is known to be the same."""
+
+
+def _last(folder: Path) -> int:
+    """Return the largest number of a sheet, which takes no look at what the lines say."""
+    return max((int(number) for number in _NUMBER.findall(_bytes(folder / SHEETS))), default=0)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
     except OSError as error:
-        raise InputError(
-            f"The decisions on sheets in {str(folder / SHEETS)!r} cannot be read "
-            f"({error.strerror or error}); check its permissions."
-        ) from None
+        raise _cannot_read(path, error) from None
 
 
-@lru_cache(maxsize=4)
-def _read(path: Path, _as_it_is: tuple[int, ...]) -> tuple[DecidedSheet, ...]:
-    """Read a file, which by its number, size and time is another one than those that were read before."""
-    data = path.read_bytes()
-    found: dict[int, DecidedSheet] = {}
-    back: dict[int, set[str]] = {}
-    for line in data.split(b"\n"):
-        with contextlib.suppress(InputError, UnicodeDecodeError, TypeError, ValueError, KeyError):
-            _take(load_json(line.decode(), "It") if line else {}, found, back)
-    return tuple(
-        replace(
-            sheet,
-            items=tuple(item for item in sheet.items if item.name not in back.get(number, ())),
-            undone=number in back and back[number] >= {item.name for item in sheet.items},
-        )
-        for number, sheet in sorted(found.items())
+def _cannot_read(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"The decisions on sheets in {str(path)!r} cannot be read ({error.strerror or error}); check its "
+        "permissions."
     )
 
 
-def _take(said: dict[str, Any], found: dict[int, DecidedSheet], back: dict[int, set[str]]) -> None:
-    """Take a line; what is none of ours raises."""
-    if not said:
-        return
-    number = _whole(said["sheet"])
-    if "made" in said:
-        made = None if said["made"] is None else _whole(said["made"])
-        removed = _gone(said["removed"]) if "removed" in said else None
-        found[number] = DecidedSheet(
-            number, str(said["by"]), float(said["at"]), made=made, removed=removed
-        )
-    elif "undone" in said:
-        back.setdefault(number, set()).update(map(str, said["items"]))
-    else:
-        regions = tuple(
-            DecidedRegion(
-                _whole(region),
-                _state(state),
-                _whole(value),
-                _state(former),
-                _whole(former_value),
-                str(by),
-                None if at is None else float(at),
-            )
-            for region, state, value, former, former_value, by, at in said["regions"]
-        )
-        item = DecidedItem(
-            str(said["item"]),
-            regions,
-            ItemState(said["state"]),
-            str(said["by"]),
-            float(said["at"]),
-        )
-        sheet = found[number]
-        found[number] = replace(sheet, items=(*sheet.items, item))
+def _region(
+    region: object,
+    state: object,
+    value: object,
+    former: object,
+    former_value: object,
+    by: object,
+    at: Any,
+) -> DecidedRegion:
+    return DecidedRegion(
+        _whole(region),
+        _state(state),
+        _whole(value),
+        _state(former),
+        _whole(former_value),
+        str(by),
+        None if at is None else float(at),
+    )
 
 
 def _gone(said: dict[str, Any]) -> GoneClass:

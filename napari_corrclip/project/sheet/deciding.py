@@ -20,7 +20,7 @@ from napari_corrclip.project.joining.conflicts import read_conflicts
 from napari_corrclip.project.joining.waiting import open_conflicts
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
-from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.records import ItemRecord, check_by
 from napari_corrclip.project.reviewing import reviewed
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
@@ -71,8 +71,9 @@ def decide_steps(
     made: int | None = None,
 ) -> Steps[DecidedSheet]:
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
-    if not isinstance(by, str):
-        raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")
+    check_by(by)
+    if not isinstance(decisions, Mapping):
+        raise InputError(f"{decisions!r} says not what is decided; give a class by region.")
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
     conflicts = {each.place for each in waiting}
@@ -94,7 +95,7 @@ def decide_steps(
             record = index.item(name)
             title = record.title
             session = (opened or {}).get(name)
-            item, said = _decide(index, lesson, record, regions, sheet.number, by, session)
+            item, said = _decide(index, lesson, record, regions, sheet, by, session)
         except InputError as error:
             left.append(f"{title}: {error}")
             continue
@@ -164,7 +165,7 @@ def _decide(
     lesson: ProjectLesson,
     record: ItemRecord,
     wanted: list[_Wanted],
-    number: int,
+    sheet: DecidedSheet,
     by: str,
     session: Session | None,
 ) -> tuple[DecidedItem | None, list[str]]:
@@ -192,8 +193,8 @@ def _decide(
         item = described(index, record, session, said)
         taught = contextlib.nullcontext() if is_open else teaching(lesson, session, record)
         with taught:
-            note_item(index.folder, number, item)
-            with session.step(title_of(number, len(fit))):
+            note_item(index.folder, sheet.number, item)
+            with session.step(title_of(sheet.number, len(fit)), act=sheet.key):
                 _make(session, fit)
     return item, why
 

@@ -24,7 +24,6 @@ from napari_corrclip.project.reviewing import reviewed, write_outcome
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
     DecidedSheet,
-    is_of,
     is_removal,
     note_undone,
     read,
@@ -76,6 +75,10 @@ def undo_steps(
     only: Collection[str] | None = None,
 ) -> Steps[UndoneSheet]:
     """Take a sheet back; see :meth:`~napari_corrclip.project.project.Project.undo_sheet`."""
+    if not isinstance(sheet, DecidedSheet):
+        raise InputError(
+            f"{sheet!r} is no sheet; give what decide returned, or one of decided_sheets."
+        )
     kept = next((each for each in read(index.folder) if each.number == sheet.number), None)
     if kept is None or kept.undone:
         what = "is none of this project" if kept is None else "was taken back already"
@@ -91,7 +94,7 @@ def undo_steps(
         try:
             record = index.item(item.name)
             session = (opened or {}).get(item.name)
-            former = _undo(index, lesson, record, item, kept.number, by, session)
+            former = _undo(index, lesson, record, item, kept, by, session)
             if session is None:
                 tell(index, [former])
             else:  # whoever has it open tells first what it is now
@@ -145,7 +148,7 @@ def _undo(
     lesson: ProjectLesson,
     record: ItemRecord,
     item: DecidedItem,
-    number: int,
+    sheet: DecidedSheet,
     by: str,
     session: Session | None,
 ) -> Former:
@@ -158,7 +161,7 @@ def _undo(
         is_open = session is not None
         if session is None:
             session = held.enter_context(reviewed(index, record, by, pixels=False))
-        step = _step(session, item, number)
+        step = _step(session, item, sheet)
         taught = teaching(lesson, session, record, shows=False)
         with contextlib.nullcontext() if is_open else taught:
             alone = _take_back(session, step, index.vocabulary, Names(index).survivors)
@@ -279,7 +282,7 @@ def _with_classes_back(session: Session, change: Change, ours: Vocabulary) -> Ch
     )
 
 
-def _step(session: Session, item: DecidedItem, number: int) -> Step:
+def _step(session: Session, item: DecidedItem, sheet: DecidedSheet) -> Step:
     """Return the step of a sheet in a session's history, if nothing that was edited since hangs on it.
 
     Raises:
@@ -291,14 +294,14 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
         (
             at
             for at in reversed(range(len(done)))
-            if is_of(done[at].title, number)
+            if sheet.made_step(done[at])
             and regions <= {region for change in done[at].changes for region in change.verdicts}
         ),
         None,
     )
     if at is None:
         raise InputError(
-            f"what was decided on sheet {number} is not there any more: it was undone in the image."
+            f"what was decided on sheet {sheet.number} is not there any more: it was undone in the image."
         )
     for later in _standing(done[at + 1 :]):
         if (
@@ -308,7 +311,7 @@ def _step(session: Session, item: DecidedItem, number: int) -> Step:
         ):
             continue
         # A class that went, or came back, touches nothing that another one shows.
-        others = is_removal(later.title)
+        others = is_removal(later)
         if any(
             regions & change.verdicts.keys()
             or (not others and (change.patches or change.votings or change.predicts))
@@ -324,9 +327,8 @@ def _standing(steps: Sequence[Step]) -> list[Step]:
     """Return the steps that no later one takes back."""
     left = list[Step]()
     for step in steps:
-        undone = step.title.removeprefix("Undo: ")
-        at = next((at for at in reversed(range(len(left))) if left[at].title == undone), None)
-        if undone != step.title and at is not None:
+        at = next((at for at in reversed(range(len(left))) if step.takes_back(left[at])), None)
+        if at is not None:
             del left[at]
         else:
             left.append(step)

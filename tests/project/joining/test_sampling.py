@@ -96,6 +96,23 @@ def test_a_second_look_counts_what_was_looked_at(decided: Path) -> None:
                 sample.compare(project, progress=False)
 
 
+def test_what_was_merged_is_one_class_in_the_sample_too(decided: Path) -> None:
+    """Else the proposals there would be of a class that is gone, and nothing of them could be compared."""
+    with Project.open(decided) as project:
+        project.merge_classes("background", "blue", by="Ann")
+        made = project.sample(3, progress=False)
+        with Project.open(made.folder) as sample:
+            assert {row.name for row in sample.figures().classes} <= {"red", "blue"}
+            for item in sample:
+                with sample.session(item, by="Bo") as session:
+                    session.accept(session.ids.tolist())
+            found = project.compare(sample, progress=False)
+        assert (found.passed_over, found.looked) == ((), 3)
+        assert {class_.name for class_ in found.classes} == {"red", "blue"}
+    text = b"".join(path.read_bytes() for path in made.folder.rglob("*") if path.is_file())
+    assert b"Ann" not in text
+
+
 def test_single_regions(decided: Path, tmp_path: Path) -> None:
     """Those that Ann has made herself are none of them, since the second look would not have them."""
     with Project.open(decided, read_only=True) as project:
