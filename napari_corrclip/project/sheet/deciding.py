@@ -33,7 +33,7 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import ClassLike, Vocabulary
+from napari_corrclip.vocabulary import ClassLike, VocabularyClass
 from napari_corrclip.whole_numbers import whole
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
@@ -74,7 +74,6 @@ def decide_steps(
     check_by(by)
     if not isinstance(decisions, Mapping):
         raise InputError(f"{decisions!r} says not what is decided; give a class by region.")
-    words = index.vocabulary
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
     conflicts = {each.place for each in waiting}
@@ -83,7 +82,7 @@ def decide_steps(
         seen = key if isinstance(key, SheetRegion) else None
         record, region = (seen.item, seen.region) if seen else _pair(index, key)
         region = _whole(region, "region")
-        wanted = _Wanted(region, _value(words, answer), seen, (record.id, region) in conflicts)
+        wanted = _Wanted(region, _value(index, answer), seen, (record.id, region) in conflicts)
         by_item.setdefault(record.name, []).append(wanted)
     if not by_item:
         raise InputError("No region is decided; decide about at least one.")
@@ -130,7 +129,7 @@ def _pair(index: Index, key: Key) -> tuple[ItemRecord, int]:
     return (item if isinstance(item, ItemRecord) else index.item(item)), region
 
 
-def _value(words: Vocabulary, answer: Answer) -> int | None:
+def _value(index: Index, answer: Answer) -> int | None:
     """Return the label value that is meant; ``None``: as it is.
 
     Raises:
@@ -138,7 +137,15 @@ def _value(words: Vocabulary, answer: Answer) -> int | None:
     """
     if answer is None:
         return None
-    return LEFT_OUT if whole(answer) == LEFT_OUT else words.value_of(answer)
+    value = answer.value if isinstance(answer, VocabularyClass) else whole(answer)
+    if value == LEFT_OUT:
+        return LEFT_OUT
+    words, names = index.vocabulary, Names(index)
+    if value is not None and value not in words.values and names.knows(value):
+        raise InputError(
+            f"{names.last(value)!r} is no class of the set any more; give another class."
+        )
+    return words.value_of(answer)
 
 
 def _whole(value: object, what: str) -> int:
