@@ -391,3 +391,24 @@ def session_item(session: Session, items: list[str], project: Project) -> str:
     source = session.source
     assert source is not None
     return next(name for name in items if str(project.path_of(name)) == source.path)
+
+
+def test_a_merging_is_followed_back_past_a_removal_that_was_taken_back(project: Project) -> None:
+    decide(project, "green")
+    item = project.items()[0]
+    before = session_of(project, 0).labels
+    red = project.vocabulary.value_of("red")
+    assert (before == red).any()
+    project.merge_classes("red", "blue")
+    with project.session(item) as session:  # which takes it
+        session.ignore(session.ids[1])
+    record = project.remove_class("blue", progress=False)
+    assert record is not None
+    with project.session(item) as session:
+        session.ignore(session.ids[2])
+    assert project.undo_sheet(record, progress=False).left == ()
+    assert [step.back for step in session_of(project, 0).history.done][-1]
+    project.part_classes("red", progress=False)
+    with project.session(item) as session:
+        session.clear(session.ids[1:3].tolist())
+        np.testing.assert_array_equal(session.labels == red, before == red)
