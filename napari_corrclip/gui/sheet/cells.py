@@ -173,15 +173,19 @@ class CellsModel(QAbstractListModel):
 
 def told(cell: Cell) -> str:
     """Return what is to be known of a region, in words."""
-    region = cell.region
-    parts = [f"{region.name or 'no class'}, {region.p:.2f} sure"]
-    if cell.conflict is not None:
-        parts = [*cell.conflict.said, f"the networks: {parts[0]}"]
+    region, conflict = cell.region, cell.conflict
+    if not region.state:
+        shows = f"{region.name or 'no class'}, {region.p:.2f} sure"
+        shows = shows if conflict is None else f"the networks: {shows}"
+    else:  # how sure the networks are is of what they found, and not of what a person said
+        by = f" by {region.by}" if region.by else ""
+        what = region.name or "no class"
+        shows = f"left out{by}" if region.state == "ignored" else f"{what}, {region.state}{by}"
+        shows = shows if conflict is None else f"decided: {shows}"
+    parts = [shows] if conflict is None else [*conflict.said, shows]
     if cell.said:
         parts.append(f"now {cell.said}")
-    elif region.state:
-        parts.append(region.state + (f" by {region.by}" if region.by else ""))
     if cell.marked:
-        parts.append("marked" if cell.conflict is not None else "marked as wrong")
+        parts.append("marked" if conflict is not None else "marked as wrong")
     parts.append(f"region {region.region} of {file_name(region.item)}")
     return ", ".join(parts)

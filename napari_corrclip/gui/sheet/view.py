@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from psygnal import Signal
 from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt
-from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPalette, QPen, QPixmap
+from qtpy.QtGui import (
+    QColor,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPixmap,
+)
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -118,6 +127,9 @@ class CellsView(QListView):
         model: has the regions.
         picture: as of :class:`CellDelegate`.
 
+    Attributes:
+        nothing: why it is empty; empty where it is not.
+
     Signals (psygnal):
         toggled: the row of a region that is to be marked, or not any more.
         wanted: the row of a region whose image is to be opened.
@@ -132,6 +144,7 @@ class CellsView(QListView):
 
     def __init__(self, model: CellsModel, picture: Callable[[SheetRegion], QPixmap | None]) -> None:
         super().__init__()
+        self.nothing = ""
         self.setAccessibleName("Regions of the sheet")
         self.setAccessibleDescription(
             "A small picture each: arrow keys go about, Space marks a wrong one, Ctrl+A all, a digit or "
@@ -154,13 +167,31 @@ class CellsView(QListView):
 
     def sizeHint(self) -> QSize:
         """Room for a page of six by four."""
-        return QSize(6 * WIDTH + 26, 4 * HEIGHT + 6)
+        return QSize(6 * WIDTH + 26, 4 * self.gridSize().height() + 6)
 
     def have_lines(self, number: int) -> None:
         """Have room for so many lines below each picture."""
         size = QSize(WIDTH, HEIGHT + (number - 1) * LINE)
         if size != self.gridSize():
             self.setGridSize(size)
+            self.updateGeometry()
+
+    def have_nothing(self, why: str) -> None:
+        """Say in its middle why it is empty; nothing where it is not."""
+        self.nothing = why
+        port = self.viewport()
+        if port is not None:
+            port.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: D102
+        super().paintEvent(event)
+        port = self.viewport()
+        if self.nothing and port is not None:
+            painter = QPainter(port)
+            painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(port.rect().adjusted(20, 20, -20, -20), int(flags), self.nothing)
+            painter.end()
 
     def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: D102
         super().currentChanged(current, previous)

@@ -30,6 +30,7 @@ from napari_corrclip.gui.widgets import (
     OwnWindow,
     button,
     combo,
+    give_room_back,
     is_enter,
     primary_button,
     set_tip,
@@ -93,7 +94,7 @@ class SheetWindow:
         self._keys: dict[str, VocabularyClass] = {}
         self._like: tuple[tuple[int, int], ...] = ()
         self._page = 0
-        self._is_large = False
+        self._given: QSize | None = None
         self._aside_row: int | None = None
         self.deciding = Deciding(review, self._say)
         self.deciding.changed.connect(self.follow)
@@ -143,6 +144,7 @@ class SheetWindow:
         self.view.hovered.connect(self._look_at)
         self.view.pressed_key.connect(self._key)
         self.model.changed.connect(self._count)
+        self.model.changed.connect(self._show_aside)  # a mark, or what was decided
         self.bar = QScrollBar(Qt.Orientation.Vertical)
         self.bar.setAccessibleName("Page of the sheet")
         self.bar.valueChanged.connect(self._turned)
@@ -225,6 +227,7 @@ class SheetWindow:
         self.conflicts.setVisible(conflicts or merged)
         self.drawn.setVisible(_is_of_regions(project))
         self.said.setText("")
+        self.view.have_lines(2 if conflicts else 1)
         self.window.open()
         self._make_large()
         self._look_anew()
@@ -234,11 +237,12 @@ class SheetWindow:
         """Give the window room for a whole page, as far as the screen has it; Qt would take two thirds."""
         window = self.view.window()
         screen = None if window is None else window.screen()
-        if window is None or screen is None or self._is_large:
-            return
-        self._is_large = True  # from then on it is as large as a person has made it
+        if window is None or screen is None or self._given not in (None, window.size()):
+            return  # it is as large as a person has made it
+        give_room_back(self.view)  # which may have become higher
         room = screen.availableGeometry().size()
         window.resize(window.sizeHint().boundedTo(QSize(room.width() - 20, room.height() - 60)))
+        self._given = window.size()
 
     def close(self) -> None:
         """Show nothing any more; what was decided is written."""
@@ -338,6 +342,7 @@ class SheetWindow:
         self.accept_button.setVisible(not of_conflicts)
         self.view.have_lines(2 if of_conflicts else 1)
         self._show_keys()
+        self.view.have_nothing("" if len(sheet) else self._why_nothing(sheet.filter))
         self.bar.blockSignals(True)
         self.bar.setRange(0, max(sheet.pages - 1, 0))
         self.bar.setValue(0)
@@ -353,6 +358,18 @@ class SheetWindow:
             )
         self.said.setText("Left out: " + ", ".join(out) + "." if out else "")
         self._turned(0)
+
+    def _why_nothing(self, wanted: SheetFilter) -> str:
+        """Say why a list is empty."""
+        class_ = next((class_ for class_ in self._listed if class_.value == wanted.value), None)
+        what = (
+            "conflict" if wanted.conflicts else "undecided region" if wanted.undecided else "region"
+        )
+        if class_ is not None:
+            return f"No {what} shows {class_.name!r}; choose another class."
+        return (
+            f"No {what} is left." if wanted.conflicts or wanted.undecided else "There is no region."
+        )
 
     def _failed(self, error: Exception) -> None:
         self._say(
@@ -516,6 +533,7 @@ class SheetWindow:
         if project is None or project.read_only:
             self._say("The project can only be looked at.")
             return
+        self.said.setText("")  # which was of the act before
         cells = self.model.cells
         decisions: dict[SheetRegion, int | None] = {cells[row].region: values[row] for row in rows}
         said = {cells[row].region.place: names[row] for row in rows}

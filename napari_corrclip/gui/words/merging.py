@@ -104,7 +104,7 @@ class MergeDialog(QDialog):
         becomes = "becomes" if len(chosen) == 1 else "become"
         label = Label(f"{visible(what)} {becomes}")
         label.setBuddy(self.box)
-        self.prompts = QCheckBox("which is looked for by its prompts, too")
+        self.prompts = QCheckBox("which takes over the prompts, too")
         self.prompts.setChecked(True)
         set_tip(self.prompts, "Later runs find what both were found by")
         self._said = Label(told)

@@ -97,9 +97,18 @@ def test_conflicts_are_decided_on_their_sheet_by_keys_and_buttons(
     assert sheet.said.text() == "Of two people nobody is right unseen: [ and ] take their word."
     click_on(sheet, blue)
     click_on(sheet, out)
+    assert ", the networks: " in sheet.details.text()
     press(sheet, "]")
     assert [names(sheet)[row] for row in (blue, out)] == ["blue", "left out"]
+    assert sheet.said.text() == ""
     written(person)
+    # Of what somebody has decided nothing is told of the networks.
+    by, of = project.read_regions([regions[out].place])[0].by, "Ann: background, Bo: left out"
+    assert sheet.details.text().startswith(f"{of}, decided: left out by {by}, region ")
+    sheet.view.setCurrentIndex(sheet.model.index(blue))
+    assert sheet.details.text().startswith(
+        f"Ann: background, Bo: blue, decided: blue, assigned by {by}, region "
+    )
     assert now(project, regions[blue]) == ("assigned", "blue")
     assert now(project, regions[out])[0] == "ignored"
     told(person, f"{total - 2} conflicts to decide…")

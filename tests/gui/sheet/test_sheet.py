@@ -192,6 +192,37 @@ def test_a_sheet_is_narrowed_by_class_and_order_and_asked_for_what_looks_alike(
     assert sheet.picture.pixmap().width() == 300
     assert project.crops.size > 0
     assert sheet.kept.text() == f"pictures kept: {size_text(project.crops.size)}"
+    # What is told of it follows marks and decisions.
+    press(sheet, Qt.Key.Key_Right, Qt.Key.Key_Space)
+    assert ", marked as wrong, region " in sheet.details.text()
+    press(sheet, "3")
+    assert ", now blue, region " in sheet.details.text()
+    written(person)
+    assert sheet.details.text().startswith("blue, assigned by ")
+    undo(sheet)
+    written(person)
+    assert sheet.details.text().startswith("green, 0.")
+    assert sheet.said.text() == "Took back 1 region."
+    # Once all are decided, the list is empty, and says why.
+    assert sheet.sheet is not None
+    for _ in range(sheet.sheet.pages):
+        mark_all(sheet)
+        press(sheet, "2", Qt.Key.Key_PageDown)
+    written(person)
+    assert sheet.said.text() == ""
+    before = sheet.sheet
+    sheet.classes.textActivated.emit("green")
+    person.qtbot.waitUntil(lambda: sheet.sheet is not before, timeout=MINUTE)
+    assert sheet.text.text() == "0 regions · nothing to decide"
+    assert sheet.view.nothing == "No undecided region shows 'green'; choose another class."
+    port = sheet.view.viewport()
+    assert port is not None
+    seen = port.grab().toImage()
+    across = seen.width() // 2
+    colours = {
+        seen.pixel(across + x, seen.height() // 2 + y) for x in range(60) for y in range(-9, 9)
+    }
+    assert len(colours) > 5  # of the letters
 
 
 def test_examples_become_a_class_and_a_double_click_opens_the_image(
