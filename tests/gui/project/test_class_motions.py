@@ -416,5 +416,5 @@ def test_what_nobody_foresaw_is_told_and_what_waits_goes_on(
     remove(person, "red", "green")
     idle(person)
     assert any("(the disk is on fire); please report it." in text for text in told)
-    assert project.vocabulary.names == ("red", "blue")
+    assert set(project.vocabulary.names) == {"red", "blue"}
     assert decided(elsewhere(project)) == ["red"] * 3
