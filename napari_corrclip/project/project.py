@@ -1480,7 +1480,8 @@ class Project:
             decisions: by regions as of :meth:`read_regions`, which are left if they show something else by
                 now than what was looked at; or by pairs of an item, or its name or number, and a region's id.
                 Each has a class of the set, its name or its label value; 0: it is left out; ``None``: it is
-                as it is shown, which decides no conflict of two people (:meth:`open_conflicts`).
+                as it is shown, which decides no conflict of two people (:meth:`open_conflicts`), nor
+                that it is of a class which the set has no more.
             by: who decides.
             opened: sessions of items, by their names, that are open here, and are decided where they are;
                 whoever has them open tells the index and the lesson.

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.cells import CellsModel, told
+from napari_corrclip.gui.sheet.keys import ACCEPT, LIKE, NEW, keys_of_classes
 from napari_corrclip.gui.sheet.pictures import Pictures
 from napari_corrclip.gui.sheet.sides import SIDES, SidesBar
 from napari_corrclip.gui.sheet.view import CellsView
@@ -51,9 +52,6 @@ ORDERS: Mapping[str, SheetOrder] = {
     "most pixels at stake first": SheetOrder.STAKES,
     "most alike together": SheetOrder.ALIKE,
 }
-CLASS_KEYS = "123456789BCDEFGHIJKLOPQRSTUVWXYZ"
-"""The keys of the classes, in their order: digits, then letters, but for those that do something else."""
-ACCEPT, LIKE, NEW, LEAVE_OUT = "A", "M", "N", "0"
 ASIDE = 300
 """Logical pixels of the picture of a region in its surroundings."""
 SOON = 60
@@ -92,6 +90,7 @@ class SheetWindow:
         self._jobs = Jobs()
         self.sheet: Sheet | None = None
         self._listed: tuple[VocabularyClass, ...] = ()
+        self._keys: dict[str, VocabularyClass] = {}
         self._like: tuple[tuple[int, int], ...] = ()
         self._page = 0
         self._is_large = False
@@ -269,6 +268,8 @@ class SheetWindow:
     def _show_words(self, project: Project) -> None:
         """Offer the classes of the set, with their keys."""
         words = project.vocabulary
+        self._keys = keys_of_classes(words)
+        self._show_keys()
         if words.classes == self._listed:
             return
         self._listed = words.classes
@@ -277,13 +278,10 @@ class SheetWindow:
             box.clear()
             box.addItems(names)
             box.setCurrentIndex(max(box.findText(before), 0))
-        self._show_keys()
 
     def _show_keys(self) -> None:
         """Say what keys do."""
-        keyed = [
-            f"{key} {class_.name}" for key, class_ in zip(CLASS_KEYS, self._listed, strict=False)
-        ]
+        keyed = [f"{key} {class_.name}" for key, class_ in self._keys.items()]
         marks, rest = "a wrong one", f" {ACCEPT}: the rest is right."
         if self._of_conflicts:
             people = zip(SIDES, self.sides.people, strict=True)
@@ -291,7 +289,7 @@ class SheetWindow:
             marks, rest = "a conflict", ""
         self.keys.setText(
             f"Click or Space marks {marks}, Ctrl+A all. The marked ones get: {' · '.join(keyed)} · "
-            f"{LEAVE_OUT} left out.{rest} PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
+            f"Backspace left out.{rest} PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
         )
 
     @property
@@ -601,10 +599,10 @@ class SheetWindow:
             self._look_like()
         elif sign == NEW:
             self._make_class()
-        elif sign == LEAVE_OUT:
+        elif key == Qt.Key.Key_Backspace:
             self._give(0, "left out")
-        elif sign and sign in CLASS_KEYS[: len(self._listed)]:
-            class_ = self._listed[CLASS_KEYS.index(sign)]
+        elif sign in self._keys:
+            class_ = self._keys[sign]
             self._give(class_.value, class_.name)
         else:
             event.ignore()

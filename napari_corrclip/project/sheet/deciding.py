@@ -179,7 +179,7 @@ def _decide(
         if session is None:
             session = held.enter_context(reviewed(index, record, by, pixels=False))
         _bring_classes(index, session)
-        fit, why = _fitting(session, wanted)
+        fit, why = _fitting(session, wanted, index.vocabulary)
         if not fit:
             return None, why
         said = {
@@ -212,8 +212,16 @@ def _bring_classes(index: Index, session: Session) -> None:
     bring_classes(session, ours, names)
 
 
-def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], list[str]]:
-    """Return what can be decided, and why the rest cannot; what is as it is wanted needs no decision."""
+def _fitting(
+    session: Session, wanted: list[_Wanted], ours: Vocabulary
+) -> tuple[list[_Wanted], list[str]]:
+    """Return what can be decided, and why the rest cannot; what is as it is wanted needs no decision.
+
+    Args:
+        session: of an image.
+        wanted: decisions about its regions.
+        ours: the set's classes, in which alone anything is decided on a sheet.
+    """
     fit, why = [], []
     for each in wanted:
         row = session.find(each.region)
@@ -227,6 +235,11 @@ def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], li
             )
         elif each.value is None and row.verdict is None and not row.predicted:
             why.append(f"region {each.region} shows no class that could be accepted; give it one.")
+        elif each.value is None and row.verdict is None and row.predicted not in ours.values:
+            name = session.vocabulary.by_value(row.predicted).name
+            why.append(
+                f"region {each.region} shows {name!r}, which is no class of the set any more; give it one."
+            )
         elif not _is_said(row, each.value):
             fit.append(each)
     return fit, why

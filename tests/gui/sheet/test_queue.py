@@ -259,7 +259,7 @@ def test_an_open_sheet_follows_the_classes(person: Person, folder: Path) -> None
     assert was_red
     assert person.dock.motions.merge(MergeWish((red.value,), green.value, False))
     assert {names(sheet)[row] for row in was_red} == {green.name}
-    assert f"1 {green.name} · 2 {blue.name} · 0 left out" in sheet.keys.text()
+    assert f"1 {green.name} · 2 {blue.name} · Backspace left out" in sheet.keys.text()
     region = decide_alone(person, sheet, was_red[0], "2")
     (after,) = project.read_regions([region])
     assert (after.state, after.value) == ("assigned", blue.value)
