@@ -33,7 +33,7 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import ClassLike, VocabularyClass
+from napari_corrclip.vocabulary import ClassLike, Vocabulary, VocabularyClass
 from napari_corrclip.whole_numbers import whole
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
