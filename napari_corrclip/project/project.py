@@ -1596,7 +1596,8 @@ class Project:
 
         Where nothing was done to an image since, that is an undo in its history; else a step that takes back
         the decisions on these regions alone. An image in which one of them was edited since, or that somebody
-        else has open, is left and told.
+        else has open, is left and told. One in which it was undone by hand is told, too, and counts as taken
+        back.
 
         Args:
             sheet: as of :meth:`decide`, or one of :meth:`decided_sheets`.

@@ -67,6 +67,10 @@ class UndoneSheet:
     untold: tuple[Former, ...] = ()
 
 
+class _GoneError(InputError):
+    """The refusal to take back what is in a history no more: it counts as taken back."""
+
+
 def undo_steps(
     index: Index,
     lesson: ProjectLesson,
@@ -87,6 +91,7 @@ def undo_steps(
     if kept.removed is not None:
         _bring_back(index, lesson, kept.removed)
     done: list[DecidedItem] = []
+    gone: list[str] = []
     left: list[str] = []
     untold: list[Former] = []
     items = [item for item in kept.items if only is None or item.name in only]
@@ -102,10 +107,12 @@ def undo_steps(
                 untold.append(former)
         except InputError as error:
             left.append(f"{item.name}: {error}")
+            if isinstance(error, _GoneError):
+                gone.append(item.name)
             continue
         done.append(item)
-    if done or not kept.items:
-        note_undone(index.folder, kept.number, [item.name for item in done])
+    if done or gone or not kept.items:
+        note_undone(index.folder, kept.number, [*(item.name for item in done), *gone])
     regions = sum(len(item.regions) for item in done)
     names = tuple(item.name for item in done)
     return UndoneSheet(names, regions, tuple(left), tuple(untold))
@@ -300,11 +307,16 @@ def _step(session: Session, item: DecidedItem, sheet: DecidedSheet) -> Step:
         ),
         None,
     )
-    if at is None:
+    left = [] if at is None else standing(done[at:])
+    if at is None and any(_kind(session, each.region) == each.state for each in item.regions):
         raise InputError(
+            f"its history has sheet {sheet.number} no more; decide about the regions in the image."
+        )
+    if at is None or not left or left[0] is not done[at]:
+        raise _GoneError(
             f"what was decided on sheet {sheet.number} is not there any more: it was undone in the image."
         )
-    for later in standing(done[at + 1 :]):
+    for later in left[1:]:
         if (
             later.of_set
             or later.teaches
@@ -322,3 +334,9 @@ def _step(session: Session, item: DecidedItem, sheet: DecidedSheet) -> Step:
                 f"it was edited since ({later.title!r}); open it, and undo what is to be undone there."
             )
     return done[at]
+
+
+def _kind(session: Session, region: int) -> str:
+    """Return how a person decided about a region; empty: nobody has."""
+    verdict = session.state.verdicts.get(region)
+    return "" if verdict is None else verdict.kind

@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import imageio.v3 as iio
 import pytest
@@ -16,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QLabel
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.pages import Page
-from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog
+from napari_corrclip.gui.words.merging import AgainDialog, MergeDialog, MergeWish
 from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.reviewing import read_session
@@ -399,22 +398,23 @@ def test_a_class_that_cannot_go_at_the_end_is_in_the_log(
     assert told.startswith("'red' stays as long as regions have it; remove it again. Left as it")
 
 
-def test_what_nobody_foresaw_is_told_and_what_waits_goes_on(
+def test_what_nobody_foresaw_is_told_and_what_comes_next_is_done(
     person: Person, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_green(person, project)
-    real, told = Project.remove_class_steps, list[str]()
+    motions, told = person.dock.motions, list[str]()
+    red, green, blue = project.vocabulary.classes
 
-    def breaks(found: Project, name: str, **how: Any) -> object:
-        if name == "red" and threading.current_thread() is not threading.main_thread():
-            raise OSError("the disk is on fire")
-        return real(found, name, **how)
+    def breaks(*_: object) -> None:
+        raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(Project, "remove_class_steps", breaks)
-    person.dock.motions.changed.connect(lambda: told.append(person.dock.status.text()))
-    answer(RemovalDialog, taking_back([]))
-    remove(person, "red", "green")
-    idle(person)
+    assert motions.merge(MergeWish((red.value, blue.value), green.value, False))
+    motions.changed.connect(lambda: told.append(person.dock.status.text()))
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_corrclip.gui.classes.motions.follow_merges", breaks)
+        motions.part("red")
+        idle(person)
     assert any("(the disk is on fire); please report it." in text for text in told)
-    assert project.vocabulary.names == ("red", "blue")
-    assert decided(elsewhere(project)) == ["red"] * 3
+    motions.part("blue")
+    idle(person)
+    assert set(project.vocabulary.names) == {"red", "green", "blue"}
+    assert told[-1] == "'blue' is a class again on all images."

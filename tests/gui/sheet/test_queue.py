@@ -201,6 +201,34 @@ def decide_alone(person: Person, sheet: SheetWindow, row: int, key: str) -> Shee
     return region
 
 
+def test_what_cannot_be_taken_back_is_told_once_and_passed_over(
+    person: Person, folder: Path
+) -> None:
+    sheet = begin(person, folder)
+    project = shown(person)
+    item = sheet.model.cells[off_the_image(person, sheet)].region.item
+    rows = [row for row, cell in enumerate(sheet.model) if cell.region.item.id == item.id]
+    first, second, _ = (decide_alone(person, sheet, row, "2") for row in rows[:3])
+    with project.session(item) as session:
+        session.undo()  # the last one
+        session.assign([second.region], project.vocabulary.names[0])
+    undo(sheet)
+    written(person)
+    assert sheet.said.text().startswith("Not taken back: ")
+    assert "it was undone in the image" in sheet.said.text()
+    assert [each.undone for each in project.decided_sheets()] == [False, False, True]
+    undo(sheet)
+    written(person)
+    assert sheet.said.text().startswith("Not taken back: ")
+    assert "it was edited since" in sheet.said.text()
+    undo(sheet)
+    written(person)
+    assert sheet.said.text() == "Took back 1 region."
+    assert [each.state for each in project.read_regions([first, second])] == ["", "assigned"]
+    undo(sheet)
+    assert "Nothing was decided by you" in sheet.said.text()
+
+
 def test_what_others_decided_and_classes_that_went_are_not_taken_back(
     person: Person, folder: Path
 ) -> None:

@@ -241,6 +241,22 @@ def test_an_edit_since_keeps_its_image_and_another_region_does_not(project: Proj
             pass
     told = project.undo_sheet(second, progress=False)
     assert "was undone in the image" in told.left[0]
+    assert told.regions == 0
+    assert [sheet.undone for sheet in project.decided_sheets()] == [False, True]
+
+
+def test_what_a_history_has_no_more_is_told_and_does_not_count_as_undone(project: Project) -> None:
+    """Of a long history the first steps go."""
+    with project.session(FIRST) as session:
+        opened = {project.item(FIRST).name: session}
+        record = decide(project, {(FIRST, 7): "wood"}, opened=opened)
+        session.assign(9, "wood")
+        session.history.limit_to(0)
+        told = project.undo_sheet(record, opened=opened, progress=False)
+        assert (told.items, told.regions) == ((), 0)
+        assert "its history has sheet 1 no more" in told.left[0]
+        assert 7 in session.state.verdicts
+    assert not project.decided_sheets()[0].undone
 
 
 def test_the_lesson_shows_what_it_learnt_where_its_switch_is_on(project: Project) -> None:
