@@ -135,6 +135,18 @@ class History:
         self.forgotten += gone
 
 
+def standing(steps: Iterable[Step]) -> list[Step]:
+    """Return the steps that no later one takes back, without those that take one back."""
+    left = list[Step]()
+    for step in steps:
+        at = next((at for at in reversed(range(len(left))) if step.takes_back(left[at])), None)
+        if at is not None:
+            del left[at]
+        else:
+            left.append(step)
+    return left
+
+
 def _tells(step: Step) -> bool:
     """Whether a step brings another prediction, or what a lesson says."""
     return step.predicts or step.teaches

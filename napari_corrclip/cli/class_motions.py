@@ -27,6 +27,7 @@ class Motion:
         to: the class that gets what was decided as it.
         undecide: whether that is taken back instead.
         bring_back: a class that was removed.
+        below: a class, and the one that it is below from now on; empty: none.
     """
 
     rename: tuple[str, str] | None = None
@@ -37,6 +38,7 @@ class Motion:
     to: str | None = None
     undecide: bool = False
     bring_back: str | None = None
+    below: tuple[str, str] | None = None
 
     @property
     def asked(self) -> list[str]:
@@ -47,6 +49,7 @@ class Motion:
             "--part": self.part,
             "--remove": self.remove,
             "--bring-back": self.bring_back,
+            "--below": self.below,
         }
         return [option for option, value in given.items() if value is not None]
 
@@ -91,6 +94,9 @@ def move(folder: Path, motion: Motion, *, by: str) -> bool:
             whole = _remove(project, motion, motion.remove, by)
         if motion.bring_back is not None:
             _bring_back(project, motion.bring_back, by)
+        if motion.below is not None:
+            which, parent = motion.below
+            project.choose(project.vocabulary.with_parent(which, parent or None))
         tell(*lines_of(project))
     return whole
 
@@ -127,7 +133,12 @@ def _remove(project: Project, motion: Motion, name: str, by: str) -> bool:
     record = drive(project.remove_class_steps(name, motion.to, by=by))
     if record is not None:
         _note(record.left)
-        if name in project.vocabulary.names:
+        if record.regions:
+            on = count(len(record.items), "image")
+            tell(
+                f"{count(record.regions, 'region')} on {on} undecided; --bring-back {name!r} has them again"
+            )
+        if key(name) in map(key, project.vocabulary.names):
             say(f"Note: {name!r} stays until that can be taken back, too; ask for it again then.")
             return False
     return True
@@ -142,6 +153,10 @@ def _bring_back(project: Project, name: str, by: str) -> None:
     removed = project.removed_classes()
     record = next((removed[each] for each in removed if key(each) == key(name)), None)
     if record is None:
+        if key(name) in map(key, project.merged_classes()):
+            raise InputError(
+                f"{name!r} was not removed, but became another class; --part has it again."
+            )
         names = ", ".join(map(repr, removed))
         raise InputError(
             f"No class {name!r} was removed with what was decided as it; "
@@ -161,15 +176,20 @@ def lines_of(project: Project) -> list[str]:
     merged: dict[str, list[str]] = {}
     for gone, heir in project.merged_classes().items():
         merged.setdefault(heir, []).append(gone)
-    width = max(len(class_.name) for class_ in project.vocabulary)
+    words = project.vocabulary
+    paths = {class_.value: " > ".join(words.path(class_.name)) for class_ in words}
+    width = max(map(len, paths.values()))
     lines = []
-    for class_ in project.vocabulary:
+    for class_ in words:
         found = figures[class_.value]
         line = (
-            f"{class_.value:>5}  {class_.name:<{width}}  {count(found.regions, 'region')} on "
+            f"{class_.value:>5}  {paths[class_.value]:<{width}}  {count(found.regions, 'region')} on "
             f"{count(found.images, 'image')}, {found.decided:,} decided"
         )
         if class_.name in merged:
             line += f"; with {', '.join(map(repr, merged[class_.name]))}"
         lines.append(line)
+    removed = [name for name in project.removed_classes() if key(name) not in map(key, words.names)]
+    if removed:
+        lines.append(f"removed, and there again by --bring-back: {', '.join(map(repr, removed))}")
     return lines

@@ -89,6 +89,7 @@ def merge(first: Path, second: Path, output: Path, prefer: str) -> None:
         done = drive(one.merge_steps(other, output, prefer=prefer))
     say_some([_sentence(conflict) for conflict in done.conflicts])
     say_some([f"Left out: {line}" for line in done.left_out])
+    say_some([f"Note: {line}" for line in done.parents])
     if done.classes:
         tell(f"classes of the second alone: {', '.join(done.classes)}")
     tell(

@@ -448,15 +448,22 @@ def classes_of(
             help="Have a removed class again, with what was decided as it.",
         ),
     ] = None,
+    below: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="CLASS PARENT",
+            help="Put a class below another one, such as a species below its genus; '': below none.",
+        ),
+    ] = None,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.")] = "",
     debug: Debug = False,
 ) -> None:
-    """List the classes of a project with their regions, or rename, merge, part or remove some first."""
+    """List the classes of a project with their regions, or change one of them first."""
     with guarded(debug):
         from napari_corrclip.cli import class_motions
 
         motion = class_motions.Motion(
-            rename, merge, keep_prompts, part, remove, to, undecide, bring_back
+            rename, merge, keep_prompts, part, remove, to, undecide, bring_back, below
         )
         if not class_motions.move(folder, motion, by=by):
             raise typer.Exit(UNUSABLE)

@@ -266,6 +266,8 @@ class CorrClipDock(Docked):
         self.words.parting.connect(self.motions.part)
         self.words.bringing_back.connect(self.motions.bring_back)
         self.motions.changed.connect(self._set_has_other_classes)
+        self.motions.changed.connect(self.sheet.follow)
+        self.projects.review.changed.connect(self.sheet.follow_classes)
         self.correct.class_asked.connect(self.words.add)
         self.correct.begun.connect(lambda: self.pages.turn_to(Page.CORRECT))
         self.words.refused.connect(self._say_refusal)
@@ -518,10 +520,11 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        self.projects.review.turns.stop()
         self.sheet.close()
-        self.motions.let_go()
         self.compare.close()
         self.projects.close()
+        self._finish_changes()
         for kept in self._given_up:
             self.workspace.release(kept)
         if not self.quitting.lost:  # else it is asked about with the window
@@ -554,6 +557,7 @@ class CorrClipDock(Docked):
         self._closed = True
         self.controller.fall_silent()
         self.controller.close()
+        self.projects.review.turns.stop()
         self.sheet.let_go()
         self.motions.let_go()
         self.compare.let_go()
@@ -561,6 +565,7 @@ class CorrClipDock(Docked):
         self.model.device.close_jobs()
         self.bar.end_activity()
         self.workspace.stop()
+        self._finish_changes()
         self.display.stop()
         self.regions.fall_silent()
         self.words.let_go()
@@ -569,6 +574,12 @@ class CorrClipDock(Docked):
         self.workspace.unload(())
         self.viewer.dims.events.point.disconnect(self._slider_moved)
         self.viewer.layers.selection.events.active.disconnect(self._layer_selected)
+
+    def _finish_changes(self) -> None:
+        """Do all that was asked for to the images of sets; no session of one is open here any more."""
+        self.sheet.finish()
+        self.motions.finish()
+        self.projects.review.turns.finish()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Keep Enter from the canvas, where it accepts a region, if it was for a field of the dock."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step
 from napari_corrclip.annotation.edits.class_merging import Merging
+from napari_corrclip.annotation.history import standing
 from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
@@ -133,10 +134,11 @@ def _routes(names: Names, words: Vocabulary) -> dict[int, int]:
 def _mergings(done: Sequence[Step]) -> list[Merging]:
     """Return by what changes a session took classes for merged, the last one first.
 
-    A better look that came to such a step since is a later change, as those of other steps are.
+    A better look that came to such a step since is a later change, as those of other steps are; but for steps
+    that were taken back since.
     """
     found, later = list[Merging](), list[Change]()
-    for step in reversed(done):
+    for step in reversed(standing(done)):
         motions = [change for change in step.changes if change.vocabulary is not None]
         if not step.of_set:
             later += step.changes

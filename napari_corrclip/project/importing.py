@@ -47,6 +47,7 @@ from napari_corrclip.project.reviewing import mark, reviewed
 from napari_corrclip.project.running import only_runner
 from napari_corrclip.project.words import Names, current
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
+from napari_corrclip.vocabulary.classes import color_is_given
 from napari_corrclip.wording.amounts import count
 
 
@@ -164,7 +165,7 @@ def classes_with(
         words = words.add(
             class_.name,
             prompts=class_.prompts,
-            color=class_.color,
+            color=class_.color if color_is_given(class_) else None,
             threshold=class_.threshold,
             background=class_.background and words.background is None,
         )

@@ -80,6 +80,7 @@ from napari_corrclip.project.records import (
     RunRecord,
     StackRecord,
     Status,
+    check_by,
 )
 from napari_corrclip.project.relabelling import Relabelled
 from napari_corrclip.project.run import Event, Report
@@ -431,6 +432,7 @@ class Project:
         Raises:
             InputError: there is no such class, both are the same, or it cannot be written.
         """
+        check_by(by)
         self._index.check_writable()
         with self._index.transaction():
             merged = merged_classes.merge_classes(self._index, which, into, by, prompts=prompts)
@@ -490,6 +492,7 @@ class Project:
             besides: names of items on which that was done already.
             begun: a record that this goes on with.
         """
+        check_by(by)
         self._index.check_writable()
         if to is not None:
             self.merge_classes(which, to, prompts=False, by=by)
@@ -1388,6 +1391,8 @@ class Project:
 
     def sheet_steps(self, wanted: SheetFilter | None = None) -> Steps[Sheet]:
         """Generator of :meth:`sheet`."""
+        if wanted is not None and not isinstance(wanted, SheetFilter):
+            raise InputError(f"{wanted!r} says not which regions are wanted; give a SheetFilter.")
         return sheet_steps(self._index, self._bank, wanted or SheetFilter())
 
     def sheet(self, wanted: SheetFilter | None = None, *, progress: bool | None = None) -> Sheet:
@@ -1475,7 +1480,8 @@ class Project:
             decisions: by regions as of :meth:`read_regions`, which are left if they show something else by
                 now than what was looked at; or by pairs of an item, or its name or number, and a region's id.
                 Each has a class of the set, its name or its label value; 0: it is left out; ``None``: it is
-                as it is shown, which decides no conflict of two people (:meth:`open_conflicts`).
+                as it is shown, which decides no conflict of two people (:meth:`open_conflicts`), nor
+                that it is of a class which the set has no more.
             by: who decides.
             opened: sessions of items, by their names, that are open here, and are decided where they are;
                 whoever has them open tells the index and the lesson.
@@ -1514,12 +1520,19 @@ class Project:
         opened: Mapping[str, Session] | None = None,
     ) -> Steps[DecidedSheet]:
         """Generator of :meth:`new_class`."""
-        examples = list(regions)
+        examples = list(regions) if isinstance(regions, Iterable) else []
         if not examples:
             raise InputError("No region is chosen as an example; choose at least one.")
         made = self.add_class(name)
         decisions = dict.fromkeys(examples, made)
-        return self.decide_steps(decisions, by=by, opened=opened, made=made)
+        sheet = None
+        try:
+            sheet = yield from self.decide_steps(decisions, by=by, opened=opened, made=made)
+        finally:
+            if sheet is None or not sheet.items:  # nothing became of it
+                words = self.vocabulary
+                self.change_classes(words, words.remove(made.name))
+        return sheet
 
     def new_class(
         self,
@@ -1635,6 +1648,7 @@ class Project:
             InputError: it has neither result nor session, its image is gone or another one now, is a large
                 one, or somebody else has it open.
         """
+        check_by(by)
         self._index.check_writable()
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
@@ -1753,6 +1767,7 @@ class Project:
         Raises:
             InputError: there is no such state or item, or nothing to verify.
         """
+        check_by(by)
         self._index.check_writable()
         found = [self.item(item) for item in items]
         reviewing.mark(self._index, found, reviewing.marked_state(state), by)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Stack, Where
 from napari_corrclip.wording.amounts import count
 
@@ -209,3 +210,13 @@ class Status:
                 "opening one tells"
             )
         return told + passed_over_lines(self.passed_over)
+
+
+def check_by(by: object) -> None:
+    """Refuse who decides where that is no name.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(by, str):
+        raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")

@@ -187,9 +187,8 @@ def find(names: Sequence[str], which: str | int) -> int:
     elif is_int(which) and 0 <= which < len(names):
         return which
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    raise InputError(
-        f"There is no class {which!r}; the classes are {shown} (0 to {len(names) - 1})."
-    )
+    places = "" if isinstance(which, str) else f" (0 to {len(names) - 1})"
+    raise InputError(f"There is no class {which!r}; the classes are {shown}{places}.")
 
 
 def is_int(value: object) -> TypeGuard[int]:

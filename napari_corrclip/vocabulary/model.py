@@ -684,6 +684,8 @@ def _prompts(prompts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _listed(to: Sequence[str | int]) -> Sequence[str | int]:
+    if not isinstance(to, Iterable):
+        raise InputError(f"{to!r} says not what is rolled up to; name classes, or say {ROOT!r}.")
     names = tuple(to)
     if isinstance(to, str):  # by the grammar's commas and quotes, as a line of prompts
         names = grammar.parse_prompts(to) if to.strip() else ()

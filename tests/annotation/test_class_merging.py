@@ -187,6 +187,32 @@ def test_a_session_tells_its_set_s_steps_from_a_person_s_whatever_they_are_calle
     assert any(step.of_set and step.title.startswith("Undo") for step in again.history.done)
 
 
+def test_a_step_says_of_which_act_it_is_and_whether_it_takes_one_back(tmp_path: Path) -> None:
+    session = edited(3, 0)
+    first, second, *_ = session.vocabulary.values
+    ids = sorted(session.state.rows)
+    with Journal(session, tmp_path / "session"):
+        with session.step("Undo: by hand", act="k1"):
+            session.assign(ids[:1], first)
+        session.undo()
+        session.assign(ids[1:2], second)
+    again = restore(tmp_path / "session")
+    again.save(tmp_path / "saved")
+    for each in (session, again, Session.load(tmp_path / "saved")):
+        steps = each.history.done[-3:]
+        assert [(step.title, step.act, step.back) for step in steps] == [
+            ("Undo: by hand", "k1", False),
+            ("Undo: Undo: by hand", "k1", True),
+            (steps[2].title, "", False),
+        ]
+        made, back, other = steps
+        assert back.takes_back(made)
+        assert not made.takes_back(back)
+        assert not other.takes_back(made)
+        inverse = back.inverse()
+        assert (inverse.title, inverse.act, inverse.back) == ("Undo: by hand", "k1", False)
+
+
 def test_other_regions_of_another_run_have_what_most_of_their_pixels_were_given() -> None:
     session = edited(3, 0)
     value, heir, *_ = session.vocabulary.values

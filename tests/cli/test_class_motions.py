@@ -59,9 +59,11 @@ def test_a_class_is_removed_and_brought_back(
     assert classes(folder) == 0
     before = capsys.readouterr().out
     assert classes(folder, "--remove", "red", "--undecide") == 0
-    told = capsys.readouterr().out
-    assert "red " not in told
-    assert ", 2 decided" in told
+    first, *told, last = capsys.readouterr().out.splitlines()
+    assert first == "2 regions on 1 image undecided; --bring-back 'red' has them again"
+    assert last == "removed, and there again by --bring-back: 'red'"
+    assert not any("red" in line for line in told)
+    assert ", 2 decided" in told[-1]
     assert classes(folder, "--bring-back", "RED", "--by", "Ann") == 0
     assert capsys.readouterr().out == before
     assert classes(folder, "--remove", "red", "--to", "blue") == 0
@@ -70,9 +72,19 @@ def test_a_class_is_removed_and_brought_back(
     assert capsys.readouterr().out == before
     # One of which nothing was decided goes without a question.
     assert classes(folder, "--remove", "green") == 0
-    assert "green" not in capsys.readouterr().out
+    assert "green" not in capsys.readouterr().out.partition("removed, and")[0]
     assert classes(folder, "--bring-back", "green") == 0
     assert capsys.readouterr().out == before
+
+
+def test_a_class_is_put_below_another_one(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert classes(folder, "--below", "red", "blue") == 0
+    names = [line[7:].partition("  ")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    assert names == ["blue > red", "green", "blue"]
+    assert classes(folder, "--below", "red", "") == 0
+    with Project.open(folder) as project:
+        assert project.vocabulary.path("red") == ("red",)
+        assert project.decided_as("red").regions == 2
 
 
 def test_prompts_may_stay_as_they_are(folder: str) -> None:
@@ -101,6 +113,11 @@ def test_prompts_may_stay_as_they_are(folder: str) -> None:
             "another class, --undecide takes it back.",
         ),
         (("--bring-back", "red"), "No class 'red' was removed"),
+        (
+            ("--below", "red", "whale"),
+            "There is no class 'whale'; the classes are red, green, blue.\n",
+        ),
+        (("--below", "red", "red"), "red"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(
@@ -108,3 +125,13 @@ def test_what_cannot_be_is_a_sentence(
 ) -> None:
     assert classes(folder, *options) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_one_that_became_another_is_parted_and_not_brought_back(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classes(folder, "--merge", "red", "blue") == 0
+    assert classes(folder, "--bring-back", "Red") == 2
+    assert "'Red' was not removed, but became another class; --part has it again." in (
+        capsys.readouterr().err
+    )

@@ -72,9 +72,9 @@ def before_method(
     """Close a gate before a method; ``brings`` says of its arguments what comes."""
     gate, real = Gate(), getattr(owner, name)
 
-    def held(*args: Any) -> Any:
+    def held(*args: Any, **named: Any) -> Any:
         gate.hold(brings(*args))
-        return real(*args)
+        return real(*args, **named)
 
     patch.setattr(owner, name, held)
     return gate

@@ -117,6 +117,20 @@ def test_what_is_exported_has_the_class_no_more(project: Project, tmp_path: Path
     assert (done.images, done.left_out) == (1, ())
 
 
+def test_what_a_removed_class_is_shown_of_cannot_be_accepted_on_a_sheet(project: Project) -> None:
+    """Nor can it be given there; an image whose networks found it shows it until it is labelled anew."""
+    item = project.items()[0]
+    shown = {row.id: row.value for row in session_of(project, 0).rows()}
+    name = project.vocabulary.by_value(shown[1]).name
+    project.remove_class(name, progress=False)
+    decided = project.decide({(item, 1): None, (item, 2): "blue"}, progress=False)
+    (why,) = decided.left
+    assert why.endswith(
+        f"region 1 shows {name!r}, which is no class of the set any more; give it one."
+    )
+    assert list(session_of(project, 0).state.verdicts) == [2]
+
+
 def test_to_another_class_it_is_a_merging_without_prompts(project: Project) -> None:
     decide(project, "red")
     words, before = project.vocabulary, told(project)
@@ -380,3 +394,24 @@ def session_item(session: Session, items: list[str], project: Project) -> str:
     source = session.source
     assert source is not None
     return next(name for name in items if str(project.path_of(name)) == source.path)
+
+
+def test_a_merging_is_followed_back_past_a_removal_that_was_taken_back(project: Project) -> None:
+    decide(project, "green")
+    item = project.items()[0]
+    before = session_of(project, 0).labels
+    red = project.vocabulary.value_of("red")
+    assert (before == red).any()
+    project.merge_classes("red", "blue")
+    with project.session(item) as session:  # which takes it
+        session.ignore(session.ids[1])
+    record = project.remove_class("blue", progress=False)
+    assert record is not None
+    with project.session(item) as session:
+        session.ignore(session.ids[2])
+    assert project.undo_sheet(record, progress=False).left == ()
+    assert [step.back for step in session_of(project, 0).history.done][-1]
+    project.part_classes("red", progress=False)
+    with project.session(item) as session:
+        session.clear(session.ids[1:3].tolist())
+        np.testing.assert_array_equal(session.labels == red, before == red)

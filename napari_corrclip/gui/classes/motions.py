@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,11 +14,13 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
+from napari_corrclip.gui.project.turns import Turn
 from napari_corrclip.gui.sheet.work import Act, Deciding
 from napari_corrclip.gui.words.merging import MergeWish
 from napari_corrclip.gui.words.removal import Reassigned, ToGive
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.said import Kind, Said, Tell
+from napari_corrclip.gui.work.said import Kind, Said, Tell, write_down
+from napari_corrclip.gui.work.whole import LAST, Whole
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.merged_classes import Parted
@@ -42,7 +43,6 @@ class _Going:
         decided: what was decided as it.
         here: names of items of which the session was open, where it was taken back already.
         begun: the record of that; ``None``: there is none yet.
-        again: whether images that were left are asked once more.
     """
 
     folder: Path
@@ -50,7 +50,6 @@ class _Going:
     decided: str
     here: tuple[str, ...] = ()
     begun: DecidedSheet | None = None
-    again: bool = True
 
 
 class _Went(NamedTuple):
@@ -63,6 +62,18 @@ class _Went(NamedTuple):
 
     sheet: DecidedSheet
     stays: bool
+
+
+class _Running(NamedTuple):
+    """The change that is at work in a thread.
+
+    Attributes:
+        whole: the work.
+        ended: is given its result.
+    """
+
+    whole: Whole[object]
+    ended: Callable[[object], object]
 
 
 class Motions:
@@ -81,15 +92,16 @@ class Motions:
     def __init__(self, review: Review, tell: Tell) -> None:
         self._review, self._tell = review, tell
         self._jobs = Jobs()
-        self._waiting: deque[Callable[[], object]] = deque()
-        self._coming_back = ""
-        self._back = Deciding(review, self._tell_of_back)
+        self._waiting: list[Turn] = []  # that were asked for and are not over; the first is at work
+        self._running: _Running | None = None  # what the thread does
+        self._closing = False
+        self._back = Deciding(review, lambda told: self._tell(told))
         self._back.changed.connect(self.changed.emit)
 
     @property
     def running(self) -> bool:
         """Whether images are being changed in the thread."""
-        return self._jobs.running or self._back.running
+        return bool(self._waiting) or self._back.running
 
     @property
     def _project(self) -> Project | None:
@@ -229,7 +241,8 @@ class Motions:
                 except InputError as error:
                     self._tell(error)
                     return None
-                self._begin(partial(self._take_back, going))
+                done = f"{name!r} is taken back on all images"
+                self._begin(project.folder, done, partial(self._take_back, going))
                 told.append(f"What was decided as {name!r} is taken back …")
         return " ".join(told)
 
@@ -275,7 +288,8 @@ class Motions:
         """Let a merged class be one of its own again, in a thread: sessions have taken it."""
         project = self._project
         if project is not None:
-            self._begin(partial(self._part, project.folder, name))
+            done = f"{name!r} is a class again on all images"
+            self._begin(project.folder, done, partial(self._part, project.folder, name))
 
     def _part(self, folder: Path, name: str) -> None:
         def steps(project: Project) -> Steps[Parted]:
@@ -298,14 +312,7 @@ class Motions:
         project = self._project
         record = None if project is None else project.removed_classes().get(name)
         if project is not None and record is not None:
-            self._coming_back = name
             self._back.add(Act(project.folder, {}, {}, back=record))
-
-    def _tell_of_back(self, told: str | Said | CorrClipError) -> None:
-        """Tell of a class that is there again what is told of a sheet that was taken back."""
-        said = Said.of(told)
-        text = said.text.replace("Took back", f"{self._coming_back!r} is a class again, with", 1)
-        self._tell(replace(said, text=text))
 
     def _here(self, project: Project, going: _Going) -> _Going:
         """Take back in the open session what was decided as a class; return what is left to be done.
@@ -329,12 +336,7 @@ class Motions:
         """Take back what was decided as a class of a project, whichever is open by now."""
         project = self._project
         if project is not None and project.folder == going.folder:
-            try:
-                going = self._here(project, going)  # an image that was turned to meanwhile
-            except InputError as error:
-                self._tell(error)
-                self._next()
-                return
+            going = self._here(project, going)  # an image that was on its way
         by, name = self._review.keeping.by, going.name
 
         def steps(project: Project) -> Steps[_Went]:
@@ -345,32 +347,44 @@ class Motions:
             return _Went(sheet, name in project.vocabulary.names)
 
         def ended(went: _Went) -> None:
-            now, sheet = self._project, went.sheet
-            same = now is not None and now.folder == going.folder
-            if went.stays and same and sheet.left and going.again:
-                # An image that was turned to meanwhile is open here by now.
-                begun = replace(sheet, left=())
-                self._take_back(replace(going, here=(), begun=begun, again=False))
-                return
             said = f"Removed {name!r}; {going.decided} are undecided again."
             if went.stays:
                 said = f"{name!r} stays as long as regions have it; remove it again."
-            self._tell(_told(said, sheet.left))
+            self._tell(_told(said, went.sheet.left))
 
         self._start(going.folder, f"{name!r} is taken back", steps, ended)
 
     # -- one after another
 
-    def _begin(self, call: Callable[[], object]) -> None:
-        self._waiting.append(call)
-        if not self._jobs.running and len(self._waiting) == 1:
-            self._waiting[0]()
+    def _begin(self, folder: Path, done: str, call: Callable[[], object]) -> None:
+        """Change a project's images when it is time for that; no image is opened meanwhile.
 
-    def _next(self) -> None:
-        """Begin what waits, now that the first is done."""
-        self._waiting.popleft()
-        if self._waiting:
-            self._waiting[0]()
+        Args:
+            folder: of the project.
+            done: what is so then, as a clause.
+            call: begins.
+        """
+
+        def begin() -> None:
+            try:
+                call()
+            except Exception as error:
+                self._failed(error)
+
+        turn = Turn(folder, begin, done)
+        self._waiting.append(turn)
+        self._review.turns.ask(turn)
+
+    def _failed(self, error: Exception) -> None:
+        self._tell(_told_of_failure(error))
+        self._end()
+
+    def _end(self) -> None:
+        """Let come what waits, now that the first is over."""
+        self._running = None
+        turn = self._waiting.pop(0)
+        self._other_classes()
+        self._review.turns.end(turn)
 
     def _start(
         self,
@@ -382,51 +396,64 @@ class Motions:
         """Do something to a project in a thread, which opens it itself."""
 
         def ended(found: object) -> None:
-            former = self._waiting[0]
             try:
                 done(found)
-            except InputError as error:
-                self._tell(error)
-            self._other_classes()
-            if not self._jobs.running and self._waiting and self._waiting[0] is former:
-                self._next()
-
-        def failed(error: Exception) -> None:
-            text = str(error)
-            if not isinstance(error, CorrClipError):
-                text = f"The classes of the set could not be changed ({error}); please report it."
-            self._tell(Said(text, Kind.WARNING))
-            self._other_classes()
-            self._next()
+            except Exception as error:
+                self._tell(_told_of_failure(error))
+            self._end()
 
         def progressed(event: object) -> None:
             if isinstance(event, Progress) and event.total > 1:
-                at = f"image {event.done + 1:,} of {event.total:,}"
-                self._tell(Said(f"{what}: {at} …", Kind.NOTE, for_now=True))
+                at = f"{what}: image {event.done + 1:,} of {event.total:,} …"
+                said = " ".join(filter(None, (at, self._review.waits)))
+                self._tell(Said(said, Kind.NOTE, for_now=True))
 
-        project = self._project
-        if project is not None and project.folder == folder and project.is_only_writer:
-            try:
-                found = finish(steps(project))  # no thread may write
-            except CorrClipError as error:
-                failed(error)
-            else:
-                ended(found)
-            return
-
-        def in_thread() -> Steps[object]:
+        def opening() -> Steps[object]:
             with Project.open(folder) as opened:
                 return (yield from steps(opened))
 
-        self._jobs.start(in_thread(), done=ended, failed=failed, progressed=progressed)
+        project = self._project
+        alone = project is not None and project.folder == folder and project.is_only_writer
+        whole = Whole(steps(project) if project is not None and alone else opening())
+        self._running = _Running(whole, ended)
+        if alone or self._closing:  # no thread may write, or none is waited for
+            self._finish_running()
+            return
+        self._jobs.start(whole.in_thread(), done=ended, failed=self._failed, progressed=progressed)
+
+    # -- the end
 
     def let_go(self) -> None:
-        """Stop, and tell nobody: the window is being deleted. Each image is changed whole, or not at all."""
-        self.changed.disconnect()
-        self._tell = lambda _: None
-        self._waiting.clear()
+        """Begin nothing in a thread, and tell nobody any more: all is being closed."""
+        self._closing = True
         self._jobs.drop()
+        self.changed.disconnect()
+        self._tell = write_down
         self._back.let_go()
+
+    def finish(self) -> None:
+        """Have what is at work done before this returns; what waits is done when its turn comes."""
+        self.let_go()
+        self._finish_running()
+        self._back.finish()
+
+    def _finish_running(self) -> None:
+        running = self._running
+        if running is None:
+            return
+        try:
+            found = running.whole.finish(LAST)
+        except Exception as error:
+            self._failed(error)
+        else:
+            running.ended(found)
+
+
+def _told_of_failure(error: Exception) -> Said:
+    if isinstance(error, CorrClipError):
+        return Said.of(error)
+    told = f"The classes of the set could not be changed ({error}); please report it."
+    return Said(told, Kind.WARNING)
 
 
 def _told(said: str, left: Sequence[str]) -> Said:

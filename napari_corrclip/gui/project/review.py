@@ -28,13 +28,14 @@ from napari_corrclip.gui.project.reading import (
     session_steps,
 )
 from napari_corrclip.gui.project.store import ItemsStore
+from napari_corrclip.gui.project.turns import Turn, Turns
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.said import Kind, Said, Tell
+from napari_corrclip.gui.work.said import OVER, Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Safety, Workspace
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.folder import SESSION, is_large
-from napari_corrclip.project.own_classes import told_of_classes
+from napari_corrclip.project.own_classes import bring_classes, told_of_classes
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.wording.amounts import count
@@ -56,6 +57,7 @@ class Review:
         at: the item from which the way goes on: that which was asked for last, also where it is not shown.
         unread: it, if it could not be opened; until a person turns to the one that is shown again.
         keeping: of what is corrected, in the index.
+        turns: of images that are opened, and of what changes images in the background.
         coming_next: returns the item that is read while this one is looked at, or ``None``.
         learns: is given the session of the image that was opened; returns what is told of it besides.
 
@@ -87,6 +89,9 @@ class Review:
         self.at: ItemRecord | None = None
         self.unread: ItemRecord | None = None
         self._jobs, self._prefetching = Jobs(), Jobs()
+        self.turns = Turns()
+        self.turns.changed.connect(self._forget_ahead)
+        self._turn: Turn | None = None  # of the image that is on its way
         self._putting = False
         self._coming: ItemRecord | None = None  # that is being read
         self._ahead: Ready | None = None
@@ -122,12 +127,14 @@ class Review:
         self.project.close()
         self.project = self.record = None
         self.opened.emit(None)
+        self._end_turn()
 
     def let_go(self) -> None:
         """Let go of the project, and tell nobody: the window is being deleted."""
         self.keeping.stop()
         self._jobs.drop()
         self._prefetching.drop()
+        self.turns.changed.disconnect()
         self.opened.disconnect()
         self.shown.disconnect()
         self.tried.disconnect()
@@ -140,7 +147,15 @@ class Review:
     @property
     def is_opening(self) -> bool:
         """Whether the session of the image that is shown is on its way."""
-        return self._jobs.running or self._putting
+        return self._coming is not None or self._jobs.running or self._putting
+
+    @property
+    def waits(self) -> str:
+        """The sentence by which an image that was asked for is opened later; empty: none is."""
+        what = "" if self._turn is None else self.turns.is_waited_for(self._turn)
+        if not what or self._coming is None:
+            return ""
+        return f"{file_name(self._coming)!r} opens when {what}."
 
     @property
     def has_session(self) -> bool:
@@ -193,11 +208,35 @@ class Review:
             raise InputError(
                 f"{str(path)!r} is gone; put it back, or relink: napari-corrclip project relink."
             )
-        self._store.know(project, record)
-        ahead, self._ahead = self._ahead, None
         self._jobs.drop()
-        self._prefetching.drop()
+        if self._turn is not None and self._has_open(record):
+            self._coming = None  # another one was on its way, which is not wanted any more
+            self.stay()
+            self._tell(Said(said, Kind.DONE) if said else OVER)
+            self._end_turn()
+            return
+        self._store.know(project, record)
         self._coming = record
+        former, self._turn = self._turn, Turn(project.folder, lambda: self._begin(record, said))
+        turn = self._turn
+        if former is not None:
+            self.turns.end(former)
+        self.turns.ask(turn)
+        if self.waits and turn is self._turn:
+            self._tell(Said(" ".join(filter(None, (said, self.waits))), for_now=True))
+
+    def _has_open(self, record: ItemRecord) -> bool:
+        """Whether an item is shown, and open."""
+        shown = self.record
+        return shown is not None and shown.id == record.id and self.has_session
+
+    def _begin(self, record: ItemRecord, said: str) -> None:
+        """Read an item, now that nothing changes it."""
+        project = self._open_project()
+        record = project.item(record)  # as it is now; something else may have come first
+        self._coming = record
+        ahead, self._ahead = self._ahead, None
+        self._prefetching.drop()
         if ahead is not None and ahead.is_of(record, project.vocabulary, project.folder_of(record)):
             self._put(record, ahead, said)
             return
@@ -206,6 +245,22 @@ class Review:
             done=lambda ready: self._put(record, ready, said),
             failed=self._failed,
         )
+
+    def _end_turn(self) -> None:
+        """Let come what waits, now that no image is on its way any more."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            self.turns.end(turn)
+
+    def _opened(self) -> None:
+        """Take note that an image is open, or cannot be, unless something of it is being read still."""
+        if not self.is_opening:
+            self._end_turn()
+
+    def _forget_ahead(self) -> None:
+        """Read what comes next once more when it is wanted: images were changed."""
+        self._ahead = None
+        self._prefetching.drop()
 
     def _ready_steps(self, record: ItemRecord) -> Steps[Ready]:
         project, store = self._open_project(), self._store.sessions
@@ -248,6 +303,7 @@ class Review:
             return
         finally:
             self._putting = False
+            self._opened()
         self._prefetch()
 
     def open_session(self) -> None:
@@ -281,9 +337,15 @@ class Review:
                 project.vocabulary,
                 project.names_of_values(),
             ),
-            done=lambda read: self._read(ready, read, picture, said),
+            done=lambda read: self._arrived(ready, read, picture, said),
             failed=self._failed,
         )
+
+    def _arrived(self, ready: Ready, read: ReadSession, picture: Picture, said: str) -> None:
+        try:
+            self._read(ready, read, picture, said)
+        finally:
+            self._opened()
 
     def _read(self, ready: Ready, read: ReadSession, picture: Picture, said: str) -> None:
         """Open a session that was read; one that is none of its item any more is read again."""
@@ -296,6 +358,9 @@ class Review:
                 self.show(record, said)
                 return
             session.source = picture.source
+            moved = dict(read.moved)
+            if ready.vocabulary != project.vocabulary:  # the set's classes are others since
+                moved |= bring_classes(session, project.vocabulary, project.names_of_values())
             self._workspace.open(
                 session, picture, shown=self._display.slider.shows(picture), arrived=True
             )
@@ -310,7 +375,7 @@ class Review:
                 self.show(record, said)
                 return
             self.record = project.item(record)
-            self.keeping.catch_up(read.moved)
+            self.keeping.catch_up(moved)
             self.record = project.item(record)
             taught = self.learns(session)
             self.record = project.item(record)
@@ -356,6 +421,7 @@ class Review:
         if not isinstance(error, CorrClipError):
             what = f"The image cannot be opened ({error}); please report it."
         self._tell_of_image(what, kind=Kind.WARNING)
+        self._opened()
 
     def _prefetch(self) -> None:
         """Read the image that comes next, and its session, while a person looks at this one."""

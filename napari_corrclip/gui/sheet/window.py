@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.sheet.cells import CellsModel, told
+from napari_corrclip.gui.sheet.keys import ACCEPT, LIKE, NEW, keys_of_classes
 from napari_corrclip.gui.sheet.pictures import Pictures
 from napari_corrclip.gui.sheet.sides import SIDES, SidesBar
 from napari_corrclip.gui.sheet.view import CellsView
@@ -38,10 +39,11 @@ from napari_corrclip.gui.work.said import Said, Tell
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.crops import IN_CONTEXT, ON_SHEET
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.sheet.cache import NAME
 from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, SheetOrder
 from napari_corrclip.project.sheet.regions import SheetRegion
 from napari_corrclip.vocabulary import VocabularyClass
-from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.amounts import count, size_text
 
 ANY = "all classes"
 ORDERS: Mapping[str, SheetOrder] = {
@@ -50,9 +52,6 @@ ORDERS: Mapping[str, SheetOrder] = {
     "most pixels at stake first": SheetOrder.STAKES,
     "most alike together": SheetOrder.ALIKE,
 }
-CLASS_KEYS = "123456789BCDEFGHIJKLOPQRSTUVWXYZ"
-"""The keys of the classes, in their order: digits, then letters, but for those that do something else."""
-ACCEPT, LIKE, NEW, LEAVE_OUT = "A", "M", "N", "0"
 ASIDE = 300
 """Logical pixels of the picture of a region in its surroundings."""
 SOON = 60
@@ -74,6 +73,7 @@ class SheetWindow:
         bar: which page it is.
         sides: take the word of one of two people who decided otherwise.
         text: how much there is; ``said``: what became of what was done; ``keys``: what keys do.
+        kept: how many bytes the pictures of the project take.
         sheet: that is shown; ``None``: none is yet.
         deciding: takes what is decided.
 
@@ -90,12 +90,13 @@ class SheetWindow:
         self._jobs = Jobs()
         self.sheet: Sheet | None = None
         self._listed: tuple[VocabularyClass, ...] = ()
+        self._keys: dict[str, VocabularyClass] = {}
         self._like: tuple[tuple[int, int], ...] = ()
         self._page = 0
         self._is_large = False
         self._aside_row: int | None = None
         self.deciding = Deciding(review, self._say)
-        self.deciding.changed.connect(self._follow)
+        self.deciding.changed.connect(self.follow)
         self._pictures = Pictures(ON_SHEET, self._drawn)
         self._contexts = Pictures(IN_CONTEXT, self._show_aside)
         inside = QWidget()
@@ -128,7 +129,11 @@ class SheetWindow:
         self.all_button = button("All again", "Not only by what looks like some")
         self.all_button.clicked.connect(self._look_anew)
         self.all_button.hide()
-        self.text, self.said, self.keys, self.details = (Label() for _ in range(4))
+        self.text, self.said, self.keys, self.details, self.kept = (Label() for _ in range(5))
+        set_tip(
+            self.kept,
+            f"In {NAME} in the project's folder, which may be thrown away: they are made again",
+        )
         for label in (self.said, self.keys, self.details):
             label.setWordWrap(True)
         self.model = CellsModel(inside)
@@ -159,7 +164,7 @@ class SheetWindow:
         )
         self.accept_button.clicked.connect(self._accept)
         self.undo_button = button(
-            "Undo (Ctrl+Z)", "Take back what was decided last, also before a restart"
+            "Undo (Ctrl+Z)", "Take back what you decided last on a sheet, also before a restart"
         )
         self.undo_button.clicked.connect(self._undo)
         self.sides = SidesBar()
@@ -169,6 +174,7 @@ class SheetWindow:
         self._soon.setInterval(SOON)
         self._soon.timeout.connect(self._want_pictures)
         top, middle, side, give = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(), QHBoxLayout()
+        below = QHBoxLayout()
         for widget in (
             self.classes, self.undecided, self.conflicts, self.drawn, self.order, self.like_button,
             self.all_button,
@@ -193,7 +199,9 @@ class SheetWindow:
         column.addLayout(top)
         column.addLayout(middle, 1)
         column.addWidget(self.keys)
-        column.addWidget(self.said)
+        below.addWidget(self.said, 1)
+        below.addWidget(self.kept)
+        column.addLayout(below)
         self.window = OwnWindow(inside, "CorrCLIP: contact sheet", parent)
 
     # -- what is listed
@@ -208,7 +216,7 @@ class SheetWindow:
         """
         self._pictures.show(project)
         self._contexts.show(project)
-        self.deciding.forget()
+        self.deciding.try_again()
         self._show_words(project)
         for box, checked in ((self.conflicts, conflicts), (self.drawn, True)):
             box.blockSignals(True)
@@ -235,14 +243,20 @@ class SheetWindow:
     def close(self) -> None:
         """Show nothing any more; what was decided is written."""
         self._drop()
+        self.model.show((), {})  # of the next project there is nothing to be decided yet
+        self._show_aside()
         self.window.close()
 
     def let_go(self) -> None:
-        """Stop when all is written, and touch no widget: they are being deleted."""
+        """Touch no widget any more: they are being deleted. :meth:`finish` writes what is left."""
         self.deciding.let_go()
         self.opened.disconnect()
         self.class_made.disconnect()
         self._drop()
+
+    def finish(self) -> None:
+        """Have what is being written done before this returns; what waits is done when its turn comes."""
+        self.deciding.finish()
 
     def _drop(self) -> None:
         self._jobs.drop()
@@ -254,6 +268,8 @@ class SheetWindow:
     def _show_words(self, project: Project) -> None:
         """Offer the classes of the set, with their keys."""
         words = project.vocabulary
+        self._keys = keys_of_classes(words)
+        self._show_keys()
         if words.classes == self._listed:
             return
         self._listed = words.classes
@@ -262,13 +278,10 @@ class SheetWindow:
             box.clear()
             box.addItems(names)
             box.setCurrentIndex(max(box.findText(before), 0))
-        self._show_keys()
 
     def _show_keys(self) -> None:
         """Say what keys do."""
-        keyed = [
-            f"{key} {class_.name}" for key, class_ in zip(CLASS_KEYS, self._listed, strict=False)
-        ]
+        keyed = [f"{key} {class_.name}" for key, class_ in self._keys.items()]
         marks, rest = "a wrong one", f" {ACCEPT}: the rest is right."
         if self._of_conflicts:
             people = zip(SIDES, self.sides.people, strict=True)
@@ -276,7 +289,7 @@ class SheetWindow:
             marks, rest = "a conflict", ""
         self.keys.setText(
             f"Click or Space marks {marks}, Ctrl+A all. The marked ones get: {' · '.join(keyed)} · "
-            f"{LEAVE_OUT} left out.{rest} PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
+            f"Backspace left out.{rest} PageDown, PageUp turn. Double click or Ctrl+Enter opens the image."
         )
 
     @property
@@ -318,6 +331,8 @@ class SheetWindow:
 
     def _take(self, sheet: Sheet) -> None:
         self.sheet = sheet
+        if self._review.project is not None:
+            self._show_words(self._review.project)  # which may be others since it was asked for
         of_conflicts = sheet.filter.conflicts
         self.sides.show_conflicts(sheet.conflicts, shown=of_conflicts)
         self.accept_button.setVisible(not of_conflicts)
@@ -356,7 +371,7 @@ class SheetWindow:
             return
         self._page = page
         self.model.show(project.read_regions(sheet.page(page)), sheet.conflicts)
-        waiting = self.deciding.waiting
+        waiting = self.deciding.waiting(project.folder)
         if waiting:
             self.model.follow((), waiting)
         if self.model.cells:
@@ -380,6 +395,9 @@ class SheetWindow:
         self._show_aside()
 
     def _drawn(self) -> None:
+        project = self._review.project
+        size = 0 if project is None else project.crops.size
+        self.kept.setText(f"pictures kept: {size_text(size)}" if size else "")
         port = self.view.viewport()
         if port is not None:
             port.update()
@@ -521,11 +539,20 @@ class SheetWindow:
         self._give(0, name, name)
 
     def _undo(self) -> None:
-        if not self.deciding.undo():
-            self._say("Nothing was decided on a sheet that could be taken back.")
+        project = self._review.project
+        if project is not None and project.read_only:
+            self._say("The project can only be looked at.")
+        else:
+            self.deciding.undo()
 
-    def _follow(self) -> None:
-        """Show what the regions of the page are by now."""
+    def follow_classes(self) -> None:
+        """Show the classes of the set, if they are others."""
+        project = self._review.project
+        if project is not None and project.vocabulary.classes != self._listed:
+            self.follow()
+
+    def follow(self) -> None:
+        """Show what the regions of the page are by now, and the classes that there are."""
         project = self._review.project
         if project is None or self.sheet is None:
             return
@@ -534,7 +561,7 @@ class SheetWindow:
         if self._listed != before:
             self.class_made.emit()
         places = [cell.region.place for cell in self.model]
-        self.model.follow(project.read_regions(places), self.deciding.waiting)
+        self.model.follow(project.read_regions(places), self.deciding.waiting(project.folder))
         self._show_aside()
 
     def _open(self, row: int) -> None:
@@ -572,10 +599,10 @@ class SheetWindow:
             self._look_like()
         elif sign == NEW:
             self._make_class()
-        elif sign == LEAVE_OUT:
+        elif key == Qt.Key.Key_Backspace:
             self._give(0, "left out")
-        elif sign and sign in CLASS_KEYS[: len(self._listed)]:
-            class_ = self._listed[CLASS_KEYS.index(sign)]
+        elif sign in self._keys:
+            class_ = self._keys[sign]
             self._give(class_.value, class_.name)
         else:
             event.ignore()

@@ -1,15 +1,16 @@
 """The decisions of a sheet on their way: one act after another in a thread, so that nobody waits for a disk.
 
 Of the image that is open in the viewer the session is open, too: it is decided there, in its history, before
-the rest of the act goes to the thread.
+the rest of the act goes to the thread. While that is at work no other image is opened
+(:mod:`napari_corrclip.gui.project.turns`, which has acts wait for one another, too). Each act belongs to the
+folder of a project, whichever is open by the time that it is done; what is told of it says so. What can be
+taken back is what the project's own record has.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +19,18 @@ from psygnal import Signal
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.review import Review
+from napari_corrclip.gui.project.turns import Turn
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.said import Kind, Said, Tell
-from napari_corrclip.progress import Progress, finish
+from napari_corrclip.gui.work.said import Kind, Said, Tell, write_down
+from napari_corrclip.gui.work.whole import LAST, Whole
+from napari_corrclip.progress import Steps, finish
+from napari_corrclip.project.merged_classes import class_of
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.sheet.acts import DecidedSheet
+from napari_corrclip.project.sheet.acts import DecidedSheet, read
 from napari_corrclip.project.sheet.deciding import Answer, Key
 from napari_corrclip.project.sheet.regions import Place, SheetRegion
 from napari_corrclip.project.sheet.undoing import UndoneSheet
 from napari_corrclip.wording.amounts import count
-
-_LAST = 60.0
-"""Seconds for which a window that closes waits for an act that is being written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +51,18 @@ class Act:
     made: str = ""
     back: DecidedSheet | None = None
 
+    @property
+    def what(self) -> str:
+        """What is so when it is done, as a clause."""
+        if self.back is None:
+            return "what was decided on the sheet is written"
+        if self.back.removed is not None:
+            return f"{class_of(self.back.removed).name!r} is a class again on all images"
+        return "the sheet is taken back"
+
 
 class Deciding:
-    """The acts of one sheet.
+    """The acts of one window, in the order in which they were asked for.
 
     Args:
         review: has the project, and the session that is open.
@@ -71,88 +81,88 @@ class Deciding:
         self._review, self._tell = review, tell
         self.by = review.keeping.by
         self._jobs = Jobs()
-        self._waiting: deque[Act] = deque()
-        self._now: Act | None = None
-        self._done: list[DecidedSheet] = []
-        self._written = threading.Event()
-        self._written.set()
+        self._asked: dict[Act, Turn] = {}  # what is not over, in its order
+        self._now: _Now | None = None
+        self._stuck: set[tuple[Path, int]] = set()  # sheets that could not be taken back
+        self._closing = False
 
     @property
     def running(self) -> bool:
         """Whether an act is being written, or waits for that."""
-        return self._now is not None or bool(self._waiting)
+        return bool(self._asked)
 
-    @property
-    def waiting(self) -> dict[Place, str]:
-        """What regions were decided to be and is not written yet, by their places."""
-        acts = [*([self._now] if self._now is not None else []), *self._waiting]
-        return {place: name for act in acts for place, name in act.names.items()}
+    def waiting(self, folder: Path) -> dict[Place, str]:
+        """Return what regions of a project were decided to be and is not written yet, by their places."""
+        return {place: name for act in self._asked_of(folder) for place, name in act.names.items()}
 
-    def forget(self) -> None:
-        """Take note that another project is open, in which nothing was decided here."""
-        self._done.clear()
+    def _asked_of(self, folder: Path) -> list[Act]:
+        """Return the acts of a project that are not over, that which is being written first."""
+        return [act for act in self._asked if act.folder == folder]
+
+    def try_again(self) -> None:
+        """Let what could not be taken back be tried once more: a person has begun anew."""
+        self._stuck.clear()
 
     def add(self, act: Act) -> None:
         """Do something as soon as what was asked for before is done."""
-        self._waiting.append(act)
-        self._next()
+        turn = self._asked[act] = Turn(act.folder, lambda: self._begin(act), act.what)
+        self._review.turns.ask(turn)
 
-    def undo(self) -> bool:
-        """Take back the last act, or else that of another day; return whether there was any."""
-        if self._waiting and self._waiting[-1].back is None:
-            self._waiting.pop()
-            self.changed.emit()
-            return True
-        if self.running:  # it has to be whole before it can be taken back
-            self._waiting.append(Act(self._waiting_folder, {}, {}, back=_LATEST))
-            return True
-        return self._undo_latest()
-
-    @property
-    def _waiting_folder(self) -> Path:
-        last = self._waiting[-1] if self._waiting else self._now
-        assert last is not None  # something is running
-        return last.folder
-
-    def _undo_latest(self) -> bool:
+    def undo(self) -> None:
+        """Take back the last act in the project that is open, or else that of another day."""
         project = self._review.project
         if project is None:
-            return False
-        latest = self._done.pop() if self._done else None
-        if latest is None:
-            try:
-                left = [sheet for sheet in project.decided_sheets() if not sheet.undone]
-            except InputError as error:
-                self._tell(error)
-                return False
-            latest = left[-1] if left else None
-        if latest is None:
-            return False
-        self.add(Act(project.folder, {}, {}, back=latest))
-        return True
+            return
+        last = next(reversed(self._asked_of(project.folder)), None)
+        if last is not None and not self._asked[last].began and last.back is None:
+            turn = self._asked.pop(last)
+            self.changed.emit()
+            self._review.turns.end(turn)
+        else:  # what is being written has to be whole before it can be taken back
+            self.add(Act(project.folder, {}, {}, back=_LATEST))
+
+    def _latest(self, folder: Path) -> DecidedSheet:
+        """Return what whoever sits here has decided last in a project, and may take back.
+
+        Raises:
+            InputError: there is nothing, or the record cannot be read.
+        """
+        for sheet in reversed(read(folder)):
+            if (
+                sheet.by == self.by
+                and not sheet.undone
+                and sheet.removed is None  # Bring back… in the menu of a class has these
+                and (sheet.items or sheet.made is not None)
+                and (folder, sheet.number) not in self._stuck
+            ):
+                return sheet
+        raise InputError("Nothing was decided by you on a sheet that could be taken back.")
 
     # -- one after another
 
-    def _next(self) -> None:
-        if self._now is not None or not self._waiting:
-            return
-        act = self._waiting.popleft()
-        if act.back is _LATEST:
-            if not self._undo_latest():
-                self._next()
-            return
-        self._now = act
-        self._written.clear()
-        project = self._project_of(act)
+    def _begin(self, act: Act) -> None:
+        """Do something, now that it is time for it."""
+        now = self._now = _Now(act, act.back)
         try:
-            steps = self._steps(act, project)
-            if project is not None and project.is_only_writer:  # no thread may write
-                self._ended(finish(steps))
-                return
-        except CorrClipError as error:
+            if now.back is _LATEST:  # what that is, is known now
+                now.back = self._latest(act.folder)
+            project = self._project_of(act)
+            now.whole = Whole(self._steps(act, now.back, project))
+        except Exception as error:
             self._failed(error)
             return
-        self._jobs.start(steps, done=self._ended, failed=self._failed)
+        if self._closing or (project is not None and project.is_only_writer):  # no thread may write
+            self._finish_now(now.whole)
+        else:
+            self._jobs.start(now.whole.in_thread(), done=self._ended, failed=self._failed)
+
+    def _finish_now(self, whole: Whole[DecidedSheet | UndoneSheet]) -> None:
+        try:
+            outcome = whole.finish(LAST)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._ended(outcome)
 
     def _project_of(self, act: Act) -> Project | None:
         """Return the project of an act, if it is open still."""
@@ -160,12 +170,13 @@ class Deciding:
         return project if project is not None and project.folder == act.folder else None
 
     def _steps(
-        self, act: Act, project: Project | None
-    ) -> Generator[Progress, None, DecidedSheet | UndoneSheet]:
+        self, act: Act, back: DecidedSheet | None, project: Project | None
+    ) -> Steps[DecidedSheet | UndoneSheet]:
         """Do to the open session what is to be done there, and return the generator of the rest.
 
         Args:
             act: what is to be done.
+            back: what is taken back by it; ``None``: nothing is.
             project: as it is open here; ``None``: it is no longer.
 
         Raises:
@@ -177,17 +188,17 @@ class Deciding:
             opened[record.name] = session
         alone = project if project is not None and project.is_only_writer else None
         place = _Place(act.folder, self.by, alone)
-        if act.back is not None:
-            names = [item.name for item in act.back.items]
+        if back is not None:
+            names = [item.name for item in back.items]
             here = [name for name in names if name in opened]
             undone: UndoneSheet | None = None
             if here and project is not None:
-                steps = project.undo_sheet_steps(act.back, by=self.by, opened=opened, only=here)
+                steps = project.undo_sheet_steps(back, by=self.by, opened=opened, only=here)
                 undone = finish(steps)
                 self._review.keep()  # by whoever sits here, now
                 project.tell_undone(undone)  # who it was, and when
             rest = [name for name in names if name not in opened]
-            return _back_steps(place, act.back, rest, undone, self._written)
+            return _back_steps(place, back, rest, undone)
         mine: dict[Key, Answer] = {}
         others: dict[Key, Answer] = {}
         for region, to in act.decisions.items():
@@ -199,55 +210,102 @@ class Deciding:
                 mine = dict.fromkeys(mine, made)
             begun = finish(project.decide_steps(mine, by=self.by, opened=opened, made=made))
             self._review.keep()  # the sheet shows what the index knows
-        return _decide_steps(place, others, act.made, begun, self._written)
+        return _decide_steps(place, others, act.made, begun)
 
     def _ended(self, outcome: DecidedSheet | UndoneSheet) -> None:
-        self._now = None
+        now, turn = self._over()
         if isinstance(outcome, DecidedSheet):
-            if outcome.items:
-                self._done.append(outcome)
             if outcome.left:
-                self._tell(Said(_left(outcome.left), Kind.WARNING))
+                self._tell_of(now.act, _left("Not decided", outcome.left), Kind.WARNING)
         else:
-            told = f"Took back {count(outcome.regions, 'region')}."
-            kind = Kind.WARNING if outcome.left else Kind.DONE
-            self._tell(
-                Said(" ".join([told, *([_left(outcome.left)] if outcome.left else [])]), kind)
-            )
-        self._review.changed.emit()
-        self.changed.emit()
-        self._next()
+            assert now.back is not None  # something is taken back
+            if outcome.left:
+                self._stuck.add((now.act.folder, now.back.number))
+            self._tell_of(now.act, *_told_of_undone(now.back, outcome))
+        self._go_on(turn)
 
     def _failed(self, error: Exception) -> None:
-        self._now = None
-        self._written.set()
+        now, turn = self._over()
+        if now.back is not None:
+            self._stuck.add((now.act.folder, now.back.number))
         what = str(error)
         if not isinstance(error, CorrClipError):
             what = f"The sheet could not be written ({error}); please report it."
-        self._tell(Said(what, Kind.WARNING))
+        self._tell_of(now.act, what, Kind.WARNING)
+        self._go_on(turn)
+
+    def _over(self) -> tuple[_Now, Turn]:
+        """Take note that an act is over; return what it was."""
+        now, self._now = self._now, None
+        assert now is not None  # it was begun
+        return now, self._asked.pop(now.act)
+
+    def _go_on(self, turn: Turn) -> None:
+        """Let images be opened, and do what comes next."""
+        self._review.changed.emit()
         self.changed.emit()
-        self._next()
+        self._review.turns.end(turn)
+
+    def _tell_of(self, act: Act, text: str, kind: Kind) -> None:
+        """Tell what became of an act; where another project is open by now, say of which it is."""
+        project = self._review.project
+        if project is not None and project.folder != act.folder:
+            text = f"{act.folder.name!r}: {text}"
+        self._tell(Said(text, kind))
+
+    # -- the end
 
     def let_go(self) -> None:
-        """Wait for what is being written, write what waits, and tell nobody: the window is being deleted."""
-        self.changed.disconnect()
-        self._tell = lambda _: None
-        self._written.wait(_LAST)
+        """Begin nothing in a thread, and tell nobody any more: all is being closed."""
+        self._closing = True
         self._jobs.drop()
-        waiting, self._waiting = self._waiting, deque()
-        for act in waiting:
-            with contextlib.suppress(CorrClipError):
-                if act.back is not _LATEST:
-                    finish(self._steps(act, None))
+        self.changed.disconnect()
+        self._tell = write_down
+
+    def finish(self) -> None:
+        """Have what is being written done before this returns; what waits is done when its turn comes.
+
+        What cannot be done is in the log then.
+        """
+        self.let_go()
+        if self._now is not None:
+            assert self._now.whole is not None  # it was begun
+            self._finish_now(self._now.whole)
+
+
+@dataclass(eq=False, slots=True)
+class _Now:
+    """The act that is being done.
+
+    Attributes:
+        act: as it was asked for.
+        back: the sheet that is taken back by it; ``None``: none is.
+        whole: what a thread does of it; ``None``: nothing yet.
+    """
+
+    act: Act
+    back: DecidedSheet | None
+    whole: Whole[DecidedSheet | UndoneSheet] | None = None
 
 
 _LATEST = DecidedSheet(0, "", 0.0)
 """Stands for what will be the last act when those before it are done."""
 
 
-def _left(left: tuple[str, ...]) -> str:
+def _told_of_undone(sheet: DecidedSheet, undone: UndoneSheet) -> tuple[str, Kind]:
+    """Return what is told of a sheet that was taken back, or of a class that is there again."""
+    regions = count(undone.regions, "region")
+    told = [f"Took back {regions}."] if undone.regions or not undone.left else []
+    if sheet.removed is not None:
+        told = [f"{class_of(sheet.removed).name!r} is a class again, with {regions}."]
+    if undone.left:
+        told.append(_left("Not taken back", undone.left))
+    return " ".join(told), Kind.WARNING if undone.left else Kind.DONE
+
+
+def _left(what: str, left: tuple[str, ...]) -> str:
     more = f" (and {len(left) - 1:,} more)" if len(left) > 1 else ""
-    return f"Not decided: {left[0]}{more}"
+    return f"{what}: {left[0]}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,46 +333,30 @@ class _Place:
 
 
 def _decide_steps(
-    place: _Place,
-    decisions: Mapping[Key, Answer],
-    new: str,
-    begun: DecidedSheet | None,
-    written: threading.Event,
-) -> Generator[Progress, None, DecidedSheet]:
-    """Decide what is not decided in the open session; an act is whole also where nobody waits for it."""
-    try:
-        yield Progress("decide", 0, 1)
-        if not decisions and begun is not None:
-            return begun
-        with place.opened() as project:
-            if not new:
-                return finish(project.decide_steps(decisions, by=place.by, to=begun))
-            if begun is None:
-                return finish(project.new_class_steps(new, decisions, by=place.by))
-            examples: dict[Key, Answer] = dict.fromkeys(decisions, new)
-            return finish(project.decide_steps(examples, by=place.by, to=begun))
-    finally:
-        written.set()
+    place: _Place, decisions: Mapping[Key, Answer], new: str, begun: DecidedSheet | None
+) -> Steps[DecidedSheet]:
+    """Decide what is not decided in the open session."""
+    if not decisions and begun is not None:
+        return begun
+    with place.opened() as project:
+        if not new:
+            return (yield from project.decide_steps(decisions, by=place.by, to=begun))
+        if begun is None:
+            return (yield from project.new_class_steps(new, decisions, by=place.by))
+        examples: dict[Key, Answer] = dict.fromkeys(decisions, new)
+        return (yield from project.decide_steps(examples, by=place.by, to=begun))
 
 
 def _back_steps(
-    place: _Place,
-    sheet: DecidedSheet,
-    rest: list[str],
-    begun: UndoneSheet | None,
-    written: threading.Event,
-) -> Generator[Progress, None, UndoneSheet]:
-    """Take back in a thread what was not taken back in the open session."""
-    try:
-        yield Progress("take back", 0, 1)
-        if begun is not None and not rest:
-            return begun
-        with place.opened() as project:
-            found = finish(project.undo_sheet_steps(sheet, by=place.by, only=rest))
-        if begun is None:
-            return found
-        return UndoneSheet(
-            (*begun.items, *found.items), begun.regions + found.regions, (*begun.left, *found.left)
-        )
-    finally:
-        written.set()
+    place: _Place, sheet: DecidedSheet, rest: list[str], begun: UndoneSheet | None
+) -> Steps[UndoneSheet]:
+    """Take back what was not taken back in the open session."""
+    if begun is not None and not rest:
+        return begun
+    with place.opened() as project:
+        found = yield from project.undo_sheet_steps(sheet, by=place.by, only=rest)
+    if begun is None:
+        return found
+    return UndoneSheet(
+        (*begun.items, *found.items), begun.regions + found.regions, (*begun.left, *found.left)
+    )

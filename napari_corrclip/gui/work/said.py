@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from napari_corrclip.errors import CorrClipError
+
+_log = logging.getLogger(__name__)
 
 
 class Kind(Enum):
@@ -45,6 +48,14 @@ OVER = Said("")
 """What is told when a moment is over: what was said :attr:`Said.for_now` gives way to what was before."""
 
 Tell = Callable[[str | Said | CorrClipError], object]
+
+
+def write_down(told: str | Said | CorrClipError) -> None:
+    """Have the log tell what went wrong, where nobody can be told on the screen any more."""
+    said = Said.of(told)
+    if said.kind is Kind.WARNING:
+        _log.warning("%s", said.text)
+
 
 _PAST = {
     "Absorb": "Absorbed",

@@ -41,6 +41,28 @@ def joint_classes(first: Vocabulary, second: Vocabulary) -> tuple[JointClass, ..
     return tuple(found)
 
 
+def parents_apart(first: Vocabulary, second: Vocabulary) -> tuple[str, ...]:
+    """Return of which classes of both the second has another one above them than the first, a sentence each.
+
+    Those that are below none in the second are not told: most sets have no tree.
+    """
+    ours = {grammar.key(class_.name): class_ for class_ in first}
+    found = []
+    for class_ in second:
+        own = ours.get(grammar.key(class_.name))
+        if own is None or class_.parent is None:
+            continue
+        above = second.by_value(class_.parent).name
+        here = None if own.parent is None else first.by_value(own.parent).name
+        if here is None or grammar.key(here) != grammar.key(above):
+            place = "no other" if here is None else repr(here)
+            found.append(
+                f"{own.name!r} is below {place} in the first and below {above!r} in the second; it stays "
+                "where it is in the first."
+            )
+    return tuple(found)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Numbers:
     """The numbers of the joint classes: 1 to K in their order.

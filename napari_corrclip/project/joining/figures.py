@@ -35,7 +35,8 @@ def sample_line(drawn: Drawn, found: Comparison) -> str:
     line = f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} looked at twice"
     if found.elsewhere:
         return f"{line}; {found.elsewhere} is not what it was drawn from, and nothing is told of all of that"
-    return f"{line}; κ of all is estimated as {_number(estimate.value)}{_range(estimate)}"
+    all_of_them = "all" if drawn.kind == "images" else "all that are as they were proposed"
+    return f"{line}; κ of {all_of_them} is estimated as {_number(estimate.value)}{_range(estimate)}"
 
 
 def estimates(found: Comparison) -> Iterator[tuple[str, Agreement, Estimate]]:

@@ -47,6 +47,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.index import Found, Index
+from napari_corrclip.project.joining.classes import parents_apart
 from napari_corrclip.project.joining.conflicts import (
     PREFERENCES,
     Conflict,
@@ -81,6 +82,7 @@ class Merged:
         both: how many of them both have.
         added: how many the second alone has.
         classes: names of those that the second alone has.
+        parents: classes that are below others in the second, a sentence each; the first's tree stays.
         conflicts: what both decided otherwise; those that nobody won are to be decided.
         left_out: what of the second could not be taken, a sentence each; it is in that project as before.
     """
@@ -90,6 +92,7 @@ class Merged:
     both: int
     added: int
     classes: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -160,6 +163,7 @@ def _merge(first: Index, second: Index, stage: Path, prefer: Prefer) -> Steps[Me
             len(joined.pairs),
             len(joined.second) - join.refused,
             added,
+            parents_apart(first.vocabulary, second.vocabulary),
             tuple(join.conflicts),
             tuple(join.left_out),
         )
@@ -241,7 +245,11 @@ class _Join:
         self._theirs = second.vocabulary
         ours = Names(index)
         # Then their files mean here what they mean there.
-        self._alike = all(ours.are_of(each) for each in words.former(second))
+        theirs = words.former(second)
+        self._alike = all(ours.are_of(each) for each in theirs) and all(
+            ours.survivors.get(value, value) == table[names.survivors.get(value, value)]
+            for value in {class_.value for each in theirs for class_ in each}
+        )
         self._given = _merged_alike(ours, names, table)
         self._lesson = ProjectLesson(
             index.folder,
@@ -323,6 +331,10 @@ class _Join:
             with self._index.transaction():
                 content = Content.read(target, outcome)
                 take_content(self._index, record.name, content, self._runs)
+            if theirs.undecided != theirs.regions and is_corrected(target):
+                with self._session(record):  # which teaches
+                    pass
+            with self._index.transaction():
                 self._index.tell_decisions(record.id, self._decisions(theirs))
             return
         result = read_result(source)

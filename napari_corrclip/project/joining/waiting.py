@@ -45,8 +45,12 @@ class OpenConflict:
             side: 0: the first, 1: the second.
 
         Raises:
-            InputError: the set has that class no more.
+            InputError: the set has that class no more, or there is no such side.
         """
+        if side not in (0, 1) or isinstance(side, bool):
+            raise InputError(
+                f"{side!r} is neither of the two; give 0, the first, or 1, the second."
+            )
         value = self.values[side]
         if value is None:
             name = (self.conflict.first, self.conflict.second)[side].class_

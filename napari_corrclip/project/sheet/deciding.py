@@ -20,7 +20,7 @@ from napari_corrclip.project.joining.conflicts import read_conflicts
 from napari_corrclip.project.joining.waiting import open_conflicts
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
-from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.records import ItemRecord, check_by
 from napari_corrclip.project.reviewing import reviewed
 from napari_corrclip.project.sheet.acts import (
     DecidedItem,
@@ -33,7 +33,7 @@ from napari_corrclip.project.sheet.acts import (
 from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
-from napari_corrclip.vocabulary import ClassLike, Vocabulary
+from napari_corrclip.vocabulary import ClassLike, Vocabulary, VocabularyClass
 from napari_corrclip.whole_numbers import whole
 
 Key = SheetRegion | tuple[ItemRecord | str | int, int]
@@ -71,9 +71,9 @@ def decide_steps(
     made: int | None = None,
 ) -> Steps[DecidedSheet]:
     """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
-    if not isinstance(by, str):
-        raise InputError(f"Who decides is {by!r}; give a name, or '' for nobody's.")
-    words = index.vocabulary
+    check_by(by)
+    if not isinstance(decisions, Mapping):
+        raise InputError(f"{decisions!r} says not what is decided; give a class by region.")
     accepts = None in decisions.values()
     waiting = open_conflicts(index, read_conflicts(index.folder)) if accepts else ()
     conflicts = {each.place for each in waiting}
@@ -82,7 +82,7 @@ def decide_steps(
         seen = key if isinstance(key, SheetRegion) else None
         record, region = (seen.item, seen.region) if seen else _pair(index, key)
         region = _whole(region, "region")
-        wanted = _Wanted(region, _value(words, answer), seen, (record.id, region) in conflicts)
+        wanted = _Wanted(region, _value(index, answer), seen, (record.id, region) in conflicts)
         by_item.setdefault(record.name, []).append(wanted)
     if not by_item:
         raise InputError("No region is decided; decide about at least one.")
@@ -129,7 +129,7 @@ def _pair(index: Index, key: Key) -> tuple[ItemRecord, int]:
     return (item if isinstance(item, ItemRecord) else index.item(item)), region
 
 
-def _value(words: Vocabulary, answer: Answer) -> int | None:
+def _value(index: Index, answer: Answer) -> int | None:
     """Return the label value that is meant; ``None``: as it is.
 
     Raises:
@@ -137,7 +137,15 @@ def _value(words: Vocabulary, answer: Answer) -> int | None:
     """
     if answer is None:
         return None
-    return LEFT_OUT if whole(answer) == LEFT_OUT else words.value_of(answer)
+    value = answer.value if isinstance(answer, VocabularyClass) else whole(answer)
+    if value == LEFT_OUT:
+        return LEFT_OUT
+    words, names = index.vocabulary, Names(index)
+    if value is not None and value not in words.values and names.knows(value):
+        raise InputError(
+            f"{names.last(value)!r} is no class of the set any more; give another class."
+        )
+    return words.value_of(answer)
 
 
 def _whole(value: object, what: str) -> int:
@@ -171,7 +179,7 @@ def _decide(
         if session is None:
             session = held.enter_context(reviewed(index, record, by, pixels=False))
         _bring_classes(index, session)
-        fit, why = _fitting(session, wanted)
+        fit, why = _fitting(session, wanted, index.vocabulary)
         if not fit:
             return None, why
         said = {
@@ -204,8 +212,16 @@ def _bring_classes(index: Index, session: Session) -> None:
     bring_classes(session, ours, names)
 
 
-def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], list[str]]:
-    """Return what can be decided, and why the rest cannot; what is as it is wanted needs no decision."""
+def _fitting(
+    session: Session, wanted: list[_Wanted], ours: Vocabulary
+) -> tuple[list[_Wanted], list[str]]:
+    """Return what can be decided, and why the rest cannot; what is as it is wanted needs no decision.
+
+    Args:
+        session: of an image.
+        wanted: decisions about its regions.
+        ours: the set's classes, in which alone anything is decided on a sheet.
+    """
     fit, why = [], []
     for each in wanted:
         row = session.find(each.region)
@@ -219,6 +235,11 @@ def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], li
             )
         elif each.value is None and row.verdict is None and not row.predicted:
             why.append(f"region {each.region} shows no class that could be accepted; give it one.")
+        elif each.value is None and row.verdict is None and row.predicted not in ours.values:
+            name = session.vocabulary.by_value(row.predicted).name
+            why.append(
+                f"region {each.region} shows {name!r}, which is no class of the set any more; give it one."
+            )
         elif not _is_said(row, each.value):
             fit.append(each)
     return fit, why

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +94,17 @@ class SheetFilter:
         object.__setattr__(self, "states", _known(ItemState, self.states, "state of an image"))
         (order,) = _known(SheetOrder, [self.order], "order of a sheet")
         object.__setattr__(self, "order", order)
+        if not isinstance(self.like, Iterable):
+            raise InputError(
+                f"Regions that look like {self.like!r} were asked for; give a list of places."
+            )
         object.__setattr__(self, "like", tuple(place_of(each) for each in self.like))
-        if type(self.page) is not int or self.page < 1:
-            raise InputError(f"A page of {self.page} regions was asked for; ask for at least one.")
+        page = whole(self.page)
+        if page is None or page < 1:
+            raise InputError(
+                f"A page of {self.page!r} regions was asked for; ask for at least one."
+            )
+        object.__setattr__(self, "page", page)
         if self.order is SheetOrder.LIKE and not self.like:
             raise InputError(
                 "Regions that look like some were asked for, and none of these was given; give one."
@@ -123,7 +131,7 @@ def _known(kind: type[Known], asked: object, what: str) -> tuple[Known, ...]:
     Raises:
         InputError: there is no such one.
     """
-    given = [asked] if isinstance(asked, str) else list(cast("Iterable[object]", asked))
+    given = list(asked) if isinstance(asked, Iterable) and not isinstance(asked, str) else [asked]
     names = [str(each) for each in kind]
     for each in given:
         if each not in names:

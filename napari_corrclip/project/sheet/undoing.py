@@ -11,6 +11,7 @@ import numpy as np
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.evidence import Taught
+from napari_corrclip.annotation.history import standing
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
@@ -75,6 +76,10 @@ def undo_steps(
     only: Collection[str] | None = None,
 ) -> Steps[UndoneSheet]:
     """Take a sheet back; see :meth:`~napari_corrclip.project.project.Project.undo_sheet`."""
+    if not isinstance(sheet, DecidedSheet):
+        raise InputError(
+            f"{sheet!r} is no sheet; give what decide returned, or one of decided_sheets."
+        )
     kept = next((each for each in read(index.folder) if each.number == sheet.number), None)
     if kept is None or kept.undone:
         what = "is none of this project" if kept is None else "was taken back already"
@@ -299,7 +304,7 @@ def _step(session: Session, item: DecidedItem, sheet: DecidedSheet) -> Step:
         raise InputError(
             f"what was decided on sheet {sheet.number} is not there any more: it was undone in the image."
         )
-    for later in _standing(done[at + 1 :]):
+    for later in standing(done[at + 1 :]):
         if (
             later.of_set
             or later.teaches
@@ -317,15 +322,3 @@ def _step(session: Session, item: DecidedItem, sheet: DecidedSheet) -> Step:
                 f"it was edited since ({later.title!r}); open it, and undo what is to be undone there."
             )
     return done[at]
-
-
-def _standing(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that no later one takes back."""
-    left = list[Step]()
-    for step in steps:
-        at = next((at for at in reversed(range(len(left))) if step.takes_back(left[at])), None)
-        if at is not None:
-            del left[at]
-        else:
-            left.append(step)
-    return left

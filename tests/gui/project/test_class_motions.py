@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import pytest
@@ -359,3 +361,60 @@ def test_an_image_that_was_left_at_parting_keeps_who_decided_when_it_is_correcte
     found = project._index.rows(who, place)
     assert found[:3] == before
     assert all(by != "Ann" for _, _, by, _ in found[3:])
+
+
+def test_classes_that_are_on_their_way_go_though_the_dock_is_closed(
+    person: Person, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one has gone from the open image already, and waits to go from the other."""
+    with_green(person, project)
+    gate = at_stage(monkeypatch, "take back")
+    answer(RemovalDialog, taking_back([]))
+    remove(person, "red")
+    person.qtbot.waitUntil(gate.reached, timeout=MINUTE)
+    remove(person, "green")
+    threading.Timer(0.5, gate.open).start()
+    person.dock.cleanup()
+    with Project.open(project.folder, read_only=True) as left:
+        assert left.vocabulary.names == ("blue",)
+        assert list(left.removed_classes()) == ["red", "green"]
+        for number in range(2):
+            assert decided(elsewhere(left, number)) == []
+
+
+def test_a_class_that_cannot_go_at_the_end_is_in_the_log(
+    person: Person,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = at_stage(monkeypatch, "take back")
+    answer(RemovalDialog, taking_back([]))
+    with Project.open(project.folder) as other, other.session(SCENE.format(1), by="Ann"):
+        remove(person, "red")
+        person.qtbot.waitUntil(gate.reached, timeout=MINUTE)
+        threading.Timer(0.5, gate.open).start()
+        person.dock.cleanup()
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert told.startswith("'red' stays as long as regions have it; remove it again. Left as it")
+
+
+def test_what_nobody_foresaw_is_told_and_what_waits_goes_on(
+    person: Person, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_green(person, project)
+    real, told = Project.remove_class_steps, list[str]()
+
+    def breaks(found: Project, name: str, **how: Any) -> object:
+        if name == "red" and threading.current_thread() is not threading.main_thread():
+            raise OSError("the disk is on fire")
+        return real(found, name, **how)
+
+    monkeypatch.setattr(Project, "remove_class_steps", breaks)
+    person.dock.motions.changed.connect(lambda: told.append(person.dock.status.text()))
+    answer(RemovalDialog, taking_back([]))
+    remove(person, "red", "green")
+    idle(person)
+    assert any("(the disk is on fire); please report it." in text for text in told)
+    assert project.vocabulary.names == ("red", "blue")
+    assert decided(elsewhere(project)) == ["red"] * 3

@@ -32,9 +32,10 @@ def person(
     assert isinstance(dock, CorrClipDock)
     settle(viewer)
     yield Person(viewer, dock, qtbot)
-    dock.cleanup()
-    dock.deleteLater()
-    delete_now()
+    if not dock._deleted:
+        dock.cleanup()
+        dock.deleteLater()
+        delete_now()
     threads_end(qtbot)
 
 

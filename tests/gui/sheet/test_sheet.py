@@ -14,6 +14,7 @@ from napari_corrclip.gui.sheet.window import SheetWindow
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.project.reviewing import read_session
+from napari_corrclip.wording.amounts import size_text
 from tests.gui.hand import choose, click_at, turn_to
 from tests.gui.person import MINUTE, Person, answer
 from tests.gui.project.opened import name_shown, shown
@@ -190,6 +191,7 @@ def test_a_sheet_is_narrowed_by_class_and_order_and_asked_for_what_looks_alike(
     )
     assert sheet.picture.pixmap().width() == 300
     assert project.crops.size > 0
+    assert sheet.kept.text() == f"pictures kept: {size_text(project.crops.size)}"
 
 
 def test_examples_become_a_class_and_a_double_click_opens_the_image(

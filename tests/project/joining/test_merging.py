@@ -26,6 +26,7 @@ from napari_corrclip.project.joining.merging import Merged
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.words import Names
+from napari_corrclip.vocabulary.palette import default_color
 from tests.project.joining.annotators import WORDS, annotate, box, content, copied
 from tests.project.small import RECIPE
 from tests.users import another_user, open_folder
@@ -169,6 +170,89 @@ def test_classes_that_were_merged_and_renamed_mean_what_they_mean(two: Two, tmp_
         for item in made:
             # As Ann and Bo gave them, though Bo's came as of what both had made of it.
             assert {rows(made, item)[region][0] for region in (3, 4)} == {value}
+
+
+def looks(project: Project) -> set[tuple[str, int]]:
+    """What a lesson was taught: items and regions."""
+    return {
+        (sitting.image, int(region))
+        for store in project.lesson.stores()
+        for sitting in store.sittings()
+        for region in sitting.looks.ids
+    }
+
+
+@pytest.mark.parametrize("who", ["nobody", "B", "both"])
+def test_images_of_the_second_alone_have_its_classes_and_teach(
+    two: Two, networks: Segmenter, tmp_path: Path, who: str
+) -> None:
+    (tmp_path / "more").mkdir()
+    iio.imwrite(tmp_path / "more" / "own.png", generate_scene(7).image[:60, :72])
+    with Project.open(two[1]) as bo:
+        bo.add(tmp_path / "more")
+        bo.run(segmenter=networks, progress=False)
+        for item in bo:
+            bo.decide({(item, 1): "red", (item, 2): "blue"}, by="Bo", progress=False)
+        assert len(looks(bo)) == 8
+    merging = {"nobody": (), "B": two[1:], "both": two}[who]
+    for folder in merging:
+        with Project.open(folder) as project:
+            project.merge_classes("red", "blue")
+    merged = merge(two, tmp_path / "c")
+    assert (merged.left_out, merged.conflicts, merged.added) == ((), (), 1)
+    with Project.open(merged.folder) as made:
+        expected = ["blue" if merging else "red", "blue"]
+        for item in made:
+            found = made.read_regions([(item.id, 1), (item.id, 2)])
+            assert [each.name for each in found] == expected
+            assert [(each.state, each.by) for each in found] == [("assigned", "Bo")] * 2
+        assert looks(made) == {(item.name, region) for item in made for region in (1, 2)}
+
+
+def test_a_sheet_of_the_merged_project_is_no_sheet_of_the_second(
+    two: Two, networks: Segmenter, tmp_path: Path
+) -> None:
+    """Both are the first of their projects; the second's step is in the history of the image."""
+    (tmp_path / "more").mkdir()
+    iio.imwrite(tmp_path / "more" / "own.png", generate_scene(7).image[:60, :72])
+    with Project.open(two[1]) as bo:
+        bo.lesson.switch = "off"
+        bo.add(tmp_path / "more")
+        bo.run(segmenter=networks, progress=False)
+        own = bo.items()[-1].title
+        decided = bo.decide({(own, 1): "blue", (own, 2): "blue"}, by="Bo", progress=False)
+        assert decided.number == 1
+    merged = merge(two, tmp_path / "c")
+    with Project.open(merged.folder) as made:
+        made.lesson.switch = "off"
+        item = next(each for each in made if each.title.endswith("own.png"))
+        sheet = made.decide({(item, 1): "red"}, by="Ann", progress=False)
+        assert sheet.number == 1
+        with made.session(item, by="Ann") as session:
+            session.undo()
+        assert made.undo_sheet(sheet, progress=False).items == ()
+        found = made.read_regions([(item.id, 1), (item.id, 2)])
+        assert [(each.name, each.state) for each in found] == [("blue", "assigned")] * 2
+
+
+def test_classes_of_the_second_have_their_own_colours_and_a_tree_that_differs_is_told(
+    two: Two, others: Path, tmp_path: Path
+) -> None:
+    with Project.open(two[0]) as ann, Project.open(others) as bo:
+        ann.choose("colour > red, colour > blue, background: wood")
+        bo.choose("blue > red, green, olive #808000, background: wood")
+    merged = merge((two[0], others), tmp_path / "c")
+    assert merged.parents == (
+        "'red' is below 'colour' in the first and below 'blue' in the second; it stays where it is in the "
+        "first.",
+    )
+    with Project.open(merged.folder) as made:
+        words = made.vocabulary
+        assert words.path("red") == ("colour", "red")
+        assert len({class_.color for class_ in words}) == len(words)
+        green = words.by_value(words.value_of("green"))
+        assert green.color == default_color(green.value)
+        assert words.by_value(words.value_of("olive")).color == (128, 128, 0)
 
 
 def test_a_conflict_that_somebody_decides_is_open_no_longer(two: Two, tmp_path: Path) -> None:

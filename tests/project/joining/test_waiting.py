@@ -14,6 +14,7 @@ from napari_corrclip.project.joining.waiting import OpenConflict, open_conflicts
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, SheetOrder
+from napari_corrclip.storage.text_files import MAX_RECORDS
 from tests.project.joining.annotators import annotate
 
 Two = tuple[Path, Path]
@@ -176,6 +177,6 @@ def test_a_list_of_conflicts_that_no_merge_would_write_is_not_read(tmp_path: Pat
     write_conflicts(tmp_path, [])
     assert read_conflicts(tmp_path) == ()
     with (tmp_path / "conflicts.json").open("r+b") as file:
-        file.truncate((64 << 20) + 1)  # which takes no room on the disk
-    with pytest.raises(nc.InputError, match="larger than 64 MiB"):
+        file.truncate(MAX_RECORDS + 1)  # which takes no room on the disk
+    with pytest.raises(nc.InputError, match="larger than 256 MiB"):
         read_conflicts(tmp_path)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -458,6 +459,20 @@ def test_sheets_edits_and_ways_back_agree_with_a_slow_model(project: Project, se
             } == kept
 
 
+def test_a_class_of_which_nothing_became_an_example_goes_again(project: Project) -> None:
+    names = project.vocabulary.names
+    with pytest.raises(nc.InputError, match="is the number of no region"):
+        project.new_class("lawn", [(FIRST, 1), (FIRST, "2")], progress=False)  # type: ignore[list-item]
+    assert project.vocabulary.names == names
+    with Project.open(project.folder) as other, other.session(FIRST):
+        made = project.new_class("lawn", [(FIRST, 1)], progress=False)
+    assert (made.regions, len(made.left)) == (0, 1)
+    assert project.vocabulary.names == names
+    made = project.new_class("lawn", [(FIRST, 1)], progress=False)
+    assert (made.regions, made.left) == (1, ())
+    assert project.vocabulary.names == (*names, "lawn")
+
+
 def test_nothing_is_driven_that_nobody_drives(project: Project) -> None:
     steps = project.decide_steps(dict.fromkeys(some_of(project)), by="Ann")
     next(steps)
@@ -482,6 +497,24 @@ def test_what_is_no_argument_is_refused_before_anything_is_begun(project: Projec
     for place in ("x", "ab", 3, (1,), (1, "2"), (1, 2.0)):
         with pytest.raises(nc.InputError, match="is the place of no region; give the number of"):
             project.read_regions([place])  # type: ignore[list-item]
+    refused: list[tuple[Callable[[], object], str]] = [
+        (lambda: project.decide(None), "None says not what is decided"),  # type: ignore[arg-type]
+        (lambda: project.decide([(FIRST, 1)]), "says not what is decided"),  # type: ignore[arg-type]
+        (lambda: project.undo_sheet(3), "3 is no sheet"),  # type: ignore[arg-type]
+        (lambda: project.sheet("red"), "'red' says not which regions are wanted"),  # type: ignore[arg-type]
+        (lambda: project.new_class("q", None), "No region is chosen"),  # type: ignore[arg-type]
+        (lambda: project.figures(roll_up=5), "5 says not what is rolled up to"),  # type: ignore[arg-type]
+        (lambda: SheetFilter(page="24"), "A page of '24' regions"),  # type: ignore[arg-type]
+        (lambda: SheetFilter(states=5), "There is no state of an image 5"),  # type: ignore[arg-type]
+        (lambda: SheetFilter(like=5), "look like 5 were asked for"),  # type: ignore[arg-type]
+        (lambda: project.remove_class("wood", by=None), "Who decides is None"),  # type: ignore[arg-type]
+        (lambda: project.merge_classes("wood", "sand", by=3), "Who decides is 3"),  # type: ignore[arg-type]
+        (lambda: project.mark(FIRST, "verified", by=3), "Who decides is 3"),  # type: ignore[arg-type]
+    ]
+    for call, why in refused:
+        with pytest.raises(nc.InputError, match=why):
+            call()
+    assert SheetFilter(page=np.int64(12)).page == 12
     assert project.decided_sheets() == []
     # Numbers of NumPy's are numbers.
     first = project.items()[0]
