@@ -22,7 +22,7 @@ from napari_corrclip.project.following import follow_merges
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.learning import ProjectLesson
-from napari_corrclip.project.merged_classes import GoneClass, kept
+from napari_corrclip.project.merged_classes import GoneClass, document_of
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import reviewed
@@ -88,7 +88,7 @@ def remove_steps(
     class_ = words.by_value(words.value_of(which))
     left_words = words.remove(class_.name)  # which refuses the last one
     if to is None:
-        gone = GoneClass(words.values.index(class_.value), kept(index, words, class_))
+        gone = GoneClass(words.values.index(class_.value), document_of(class_))
         to = begin(index.folder, by, removed=gone)
     items, left = list(to.items), list(to.left)
     done = {*besides, *(item.name for item in items)}

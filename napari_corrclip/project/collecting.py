@@ -9,9 +9,18 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.project.class_tree import ClassTree
 from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.database import NAME, RefusedError, files_of, put_aside, settle
-from napari_corrclip.project.folder import ITEM, ITEMS, Choices, Outcome, item_folder, item_name
+from napari_corrclip.project.folder import (
+    ITEM,
+    ITEMS,
+    PROJECT,
+    Choices,
+    Outcome,
+    item_folder,
+    item_name,
+)
 from napari_corrclip.project.former import Former
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
@@ -66,6 +75,9 @@ def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ..
             index.look_in(choices.places)
             for merged in choices.merged:
                 index.note_merge(merged_class(merged))
+            known = ClassTree.of_rows(choices.tree, repr(PROJECT))
+            # One that has no row begins with the classes that there are, and with merged ones.
+            index.keep_tree(known.chosen(choices.vocabulary.parents) if choices.tree else known)
         finish(_steps(index, former))
         look_again(index)
         return index.passed_over

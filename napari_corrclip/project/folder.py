@@ -21,7 +21,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -187,12 +187,14 @@ class Choices:
         recipe: how its images are run.
         places: where images are looked for, as seen from the project's folder.
         merged: classes that became others, each as the index has it.
+        tree: rows of the tree of all classes that the set ever had; empty: it is that of the vocabulary.
     """
 
     vocabulary: Vocabulary
     recipe: Recipe
     places: tuple[str, ...] = ()
     merged: tuple[dict[str, Any], ...] = ()
+    tree: tuple[Sequence[int | None], ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write it into a project's folder, whole or not at all.
@@ -219,6 +221,8 @@ class Choices:
         }
         if self.merged:
             document["merged"] = list(self.merged)
+        if self.tree:
+            document["tree"] = list(self.tree)
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -240,11 +244,15 @@ class Choices:
         merged = document.get("merged", [])
         if not isinstance(merged, list) or not all(isinstance(each, dict) for each in merged):
             raise InputError(f"{where}: 'merged' is {merged!r}; give a list of merged classes.")
+        rows = document.get("tree", [])
+        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+            raise InputError(f"{where}: 'tree' is {rows!r}; give a list of lists, or take it out.")
         return cls(
             Vocabulary.from_document(document.get("vocabulary")),
             Recipe.from_json(json.dumps(document.get("recipe"))),
             tuple(places),
             tuple(merged),
+            tuple(rows),
         )
 
 

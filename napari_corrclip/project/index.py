@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Stack, Where
+from napari_corrclip.project.class_tree import ClassTree
 from napari_corrclip.project.database import Database
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord, StackRecord
 from napari_corrclip.storage.text_files import load_json
@@ -145,8 +146,21 @@ class Index(Database):
         (document,) = self.rows("SELECT document FROM recipes JOIN project ON recipe = id")[0]
         return Recipe.from_json(document)
 
-    def choose(self, vocabulary: Vocabulary, recipe: Recipe) -> None:
-        """Have a vocabulary and a recipe from now on; inside a transaction."""
+    def choose(
+        self, vocabulary: Vocabulary, recipe: Recipe, merged: MergedClass | None = None
+    ) -> None:
+        """Have a vocabulary and a recipe from now on; inside a transaction.
+
+        Args:
+            vocabulary: the classes.
+            recipe: how images are run.
+            merged: the class that went by becoming another one; ``None``: none did.
+        """
+        known = self.class_tree()
+        if merged is not None:
+            self.note_merge(merged)
+            known = known.merged(merged.value, merged.heir)
+        self.keep_tree(known.chosen(vocabulary.parents))
         self._connection.execute(
             "INSERT INTO project (one, vocabulary, recipe) VALUES (1, ?, ?)"
             " ON CONFLICT (one) DO UPDATE SET vocabulary = excluded.vocabulary, recipe = excluded.recipe",
@@ -155,6 +169,26 @@ class Index(Database):
         # One that is there again is no other one any more.
         back = [each for each in self.merged_classes() if each.value in vocabulary.values]
         self.forget_merges(each.value for each in back)
+
+    def class_tree(self) -> ClassTree:
+        """Return the tree of all classes that the set ever had; empty before it has any."""
+        rows = self.rows("SELECT value, parent, passed FROM class_tree ORDER BY place")
+        if rows:
+            return ClassTree.of_rows(rows, repr(str(self.path)))
+        known = ClassTree()
+        if self.rows("SELECT 1 FROM project"):  # of an earlier version
+            known = known.chosen(self.vocabulary.parents)
+            for each in reversed(self.merged_classes()):
+                known = known.with_former(each.value, each.place, each.class_, each.heir)
+        return known
+
+    def keep_tree(self, known: ClassTree) -> None:
+        """Have a tree of all classes that the set ever had; inside a transaction."""
+        rows = [(place, *row) for place, row in enumerate(known.rows())]
+        self._connection.execute("DELETE FROM class_tree")
+        self._connection.executemany(
+            "INSERT INTO class_tree (place, value, parent, passed) VALUES (?, ?, ?, ?)", rows
+        )
 
     def _vocabulary(self, vocabulary: Vocabulary) -> int:
         """Return the number of a vocabulary's record, which is made where there is none."""

@@ -247,7 +247,9 @@ def write_choices(index: Index) -> None:
 
 def _choices(index: Index) -> Choices:
     merged = tuple(each._asdict() for each in index.merged_classes())
-    return Choices(index.vocabulary, index.recipe, tuple(index.places), merged)
+    words, known = index.vocabulary, index.class_tree()
+    rows = known.rows() if len(known.parents) > len(words) else []
+    return Choices(words, index.recipe, tuple(index.places), merged, tuple(rows))
 
 
 def look_again(index: Index) -> int:

@@ -6,14 +6,14 @@ step when it is opened next, and follows it back likewise (:mod:`napari_corrclip
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
 from napari_corrclip.project.index import Index, MergedClass
-from napari_corrclip.project.words import current, place_of
+from napari_corrclip.project.words import current
 from napari_corrclip.vocabulary import (
     MAX_VALUE,
     ClassLike,
@@ -21,7 +21,6 @@ from napari_corrclip.vocabulary import (
     VocabularyClass,
     grammar,
     merging,
-    tree,
 )
 
 
@@ -45,7 +44,7 @@ class GoneClass(NamedTuple):
 
     Attributes:
         place: where it stood among the classes.
-        class_: the class as a vocabulary's document has it, with ``parent`` and ``children``, label values.
+        class_: the class as a vocabulary's document has it.
     """
 
     place: int
@@ -63,9 +62,8 @@ def merge_classes(
     left, taken = merging.merged(words, which, into, prompts=prompts)
     gone, heir = (words.by_value(words.value_of(class_)) for class_ in (which, into))
     place = words.classes.index(gone)
-    merged = MergedClass(gone.value, heir.value, place, kept(index, words, gone), taken, by, now())
-    index.choose(left, index.recipe)
-    index.note_merge(merged)
+    merged = MergedClass(gone.value, heir.value, place, document_of(gone), taken, by, now())
+    index.choose(left, index.recipe, merged)
     return merged
 
 
@@ -85,7 +83,7 @@ def part_classes(index: Index, which: ClassLike) -> MergedClass:
         each = later.pop(heir)
         own = class_of(each)
         left = replace(own, prompts=tuple(prompt for prompt in own.prompts if prompt not in came))
-        document = {**each.class_, **_document(left)}
+        document = {**each.class_, **document_of(left)}
         passed = [prompt for prompt in each.prompts if prompt in came]
         kept = [prompt for prompt in each.prompts if prompt not in came]
         index.note_merge(each._replace(class_=document, prompts=kept))
@@ -96,23 +94,8 @@ def part_classes(index: Index, which: ClassLike) -> MergedClass:
             classes[number] = replace(other, prompts=own_prompts)
     words = replace(words, classes=tuple(classes))
     # It is no other one any more, since it is there.
-    index.choose(put_back(index, words, merged, {heir}), index.recipe)
+    index.choose(put_back(index, words, merged), index.recipe)
     return merged
-
-
-def kept(index: Index, words: Vocabulary, gone: VocabularyClass) -> dict[str, object]:
-    """Return the document of a class that goes, with what it was below and what was below it.
-
-    Where that which it is below became another class, it is below that, and not what it became: it may be
-    there again before this one is.
-    """
-    children = [class_.value for class_ in words.classes if class_.parent == gone.value]
-    parent, survivors = gone.parent, index.survivors()
-    for merged in index.merged_classes():  # the first one first
-        if parent == survivors.get(merged.value) and gone.value in kin(merged)[1]:
-            parent = merged.value
-            break
-    return _document(gone) | {"parent": parent, "children": children}
 
 
 def check_free(words: Vocabulary, class_: VocabularyClass) -> None:
@@ -127,37 +110,22 @@ def check_free(words: Vocabulary, class_: VocabularyClass) -> None:
         )
 
 
-def put_back(
-    index: Index, words: Vocabulary, gone: MergedClass | GoneClass, above: Collection[int] = ()
-) -> Vocabulary:
+def put_back(index: Index, words: Vocabulary, gone: MergedClass | GoneClass) -> Vocabulary:
     """Return a set's classes with one that went, where it was, and what was below it below it again.
 
     Args:
         index: of the project.
         words: the classes, none of which has its name.
         gone: the class.
-        above: what those that were below it may be below by now, beside its own parent.
     """
     class_ = class_of(gone)
     if class_.background and words.background is not None:
         class_ = replace(class_, background=False)
-    parent, children = kin(gone)
-    survivors = index.survivors()
-    classes = [
-        replace(other, parent=class_.value)
-        if other.value in children and other.parent in {*above, parent}
-        else other
-        for other in words.classes
-    ]
-    for merged in index.merged_classes():
-        if merged.value == parent and class_.value not in kin(merged)[1]:
-            # Below it again, once it is there.
-            document = {**merged.class_, "children": [*kin(merged)[1], class_.value]}
-            index.note_merge(merged._replace(class_=document))
-    class_ = replace(class_, parent=None if parent is None else survivors.get(parent, parent))
-    place = place_of(index, class_.value, words)
-    classes.insert(min(gone.place if place is None else place, len(classes)), class_)
-    return replace(words, classes=tree.rejoined(classes, words.parents))
+    here = {each.value: each for each in (*words.classes, class_)}
+    known = index.class_tree().with_former(class_.value, gone.place, gone.class_)
+    found = known.among(here).items()
+    classes = tuple(replace(here[value], parent=parent) for value, parent in found)
+    return replace(words, classes=classes)
 
 
 def find(index: Index, which: ClassLike) -> MergedClass:
@@ -185,25 +153,14 @@ def find(index: Index, which: ClassLike) -> MergedClass:
 
 def class_of(gone: MergedClass | GoneClass) -> VocabularyClass:
     """Return a class that became another one, or went, as it was."""
+    # Which an earlier version wrote down.
     own = {key: value for key, value in gone.class_.items() if key not in ("parent", "children")}
     return Vocabulary.from_document(own).classes[0]
 
 
-def kin(gone: MergedClass | GoneClass) -> tuple[int | None, list[int]]:
-    """Return the values of the class above it and of those below it, as it was.
-
-    Raises:
-        InputError: something else is said.
-    """
-    parent, children = gone.class_.get("parent"), gone.class_.get("children", [])
-    if not isinstance(children, list) or not all(
-        type(value) is int for value in ([] if parent is None else [parent]) + children
-    ):
-        raise InputError(
-            f"The class {class_of(gone).name!r} that went has the parent {parent!r} and the children "
-            f"{children!r}, which are no label values; take the project's files from a backup."
-        )
-    return parent, children
+def document_of(class_: VocabularyClass) -> dict[str, object]:
+    """Return the document of a class that goes; what it was below is known by the set's tree."""
+    return Vocabulary((replace(class_, parent=None),), class_.value + 1).to_document()
 
 
 def merged_class(document: Mapping[str, Any]) -> MergedClass:
@@ -227,14 +184,9 @@ def merged_class(document: Mapping[str, Any]) -> MergedClass:
             "wrong; take the file from a backup, or take 'merged' out of it."
         )
     merged: MergedClass = MergedClass(**document)
-    kin(merged)
     if class_of(merged).value != merged.value or not 1 <= merged.heir <= MAX_VALUE:
         raise InputError(
             f"A merged class of 'project.json' has the values {merged.value} and {merged.heir}, which cannot "
             "be; take the file from a backup, or take 'merged' out of it."
         )
     return merged
-
-
-def _document(class_: VocabularyClass) -> dict[str, object]:
-    return Vocabulary((replace(class_, parent=None),), class_.value + 1).to_document()

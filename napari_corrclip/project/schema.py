@@ -153,6 +153,15 @@ MIGRATIONS = (
         coalesce((SELECT survivor FROM merged_classes AS m WHERE m.value = regions.value), value) AS value,
         p, margin, area, top, "left", bottom, "right", state, by, at, run FROM regions;
     """,
+    # Of an earlier version it has no row, and begins with the classes that there are.
+    """
+    CREATE TABLE class_tree (
+        value INTEGER PRIMARY KEY,
+        place INTEGER NOT NULL,
+        parent INTEGER,
+        passed INTEGER
+    );
+    """,
 )
 """Each makes the schema of the next version out of that before it; the first one out of nothing."""
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.class_tree import woven
 from napari_corrclip.project.index import Index
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
@@ -90,32 +91,6 @@ def _names(document: str) -> tuple[tuple[int, str], ...]:
     return tuple((class_.value, class_.name) for class_ in words)
 
 
-def place_of(index: Index, value: int, words: Vocabulary) -> int | None:
-    """Return where a class that went stood among the classes that there are.
-
-    Behind those that it stood behind when both were there last, so that several that went come back in
-    their order, whoever comes first.
-
-    Args:
-        index: of the project.
-        value: label value of the class.
-        words: the classes that there are.
-
-    Returns:
-        How many of them it comes behind; ``None``: it is not known, for the index was made anew since.
-    """
-    behind: dict[int, bool] = {}
-    for (text,) in index.rows("SELECT document FROM vocabularies ORDER BY id DESC"):
-        values = [other for other, _ in _names(text)]
-        if value in values:
-            place = values.index(value)
-            for number, other in enumerate(values):
-                behind.setdefault(other, number < place)
-    if value not in behind:
-        return None
-    return sum(behind.get(other, False) for other in words.values)
-
-
 def current(index: Index) -> Vocabulary:
     """Return a set's classes; the next one gets a value that none ever had."""
     words = index.vocabulary
@@ -178,15 +153,20 @@ def change(
     kept = _decided_elsewhere(index, gone, item)
     classes = _by_value(words)
     for value, class_ in has.items():
-        if had.get(value) != class_:
-            classes[value] = class_
+        if had.get(value) == class_:
+            continue
+        if value in had and value in classes:
+            # What follows from a class above it that went is not said of it; that one may stay.
+            follows = tree.nearest(former.parents, value, has)
+            above = classes[value].parent if class_.parent == follows else class_.parent
+            class_ = replace(class_, parent=above)
+        classes[value] = class_
     for value in gone:
         if classes.keys() == {value}:  # a set has one class at least
             kept.add(value)
         if value not in kept:
             classes.pop(value, None)
-    order = [value for value in has if value in classes]
-    order += [value for value in classes if value not in has]
+    order = [value for value in woven(list(has), classes) if value in classes]
     changed = replace(
         words,
         classes=tree.rejoined([classes[value] for value in order], words.parents | former.parents),

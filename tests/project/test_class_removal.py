@@ -149,13 +149,16 @@ def test_to_another_class_it_is_a_merging_without_prompts(project: Project) -> N
 
 def test_an_image_that_is_open_elsewhere_is_left_and_the_class_stays(project: Project) -> None:
     decide(project, "red")
+    project.choose(project.vocabulary.add("crimson", parent="red"))
+    words = project.vocabulary
+    assert words.names[0] == "red"
     first, second, _ = list(project)[:3]
     with Project.open(project.folder) as other, other.session(second, by="Bob") as session:
         record = project.remove_class("red", progress=False)
         assert record is not None
         assert [sentence.partition(":")[0] for sentence in record.left] == [second.title]
         assert len(record.items) == 2
-        assert "red" in project.vocabulary.names
+        assert project.vocabulary == words  # where it was, with what is below it
         assert session.decided_as("red")[0] > 0
     rest = project.remove_class("red", progress=False)
     assert rest is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,9 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.schema import VERSION
 from napari_corrclip.project.sheet.listing import SheetFilter
+from napari_corrclip.vocabulary import RollUp, Vocabulary
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 9})
 WORDS = "red, green, blue, background: grass"
@@ -41,8 +46,8 @@ def project(tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
         yield made
 
 
-def areas(project: Project) -> dict[str, int]:
-    return {row.name: row.area for row in project.figures().classes if row.area}
+def areas(project: Project, roll_up: RollUp | None = None) -> dict[str, int]:
+    return {row.name: row.area for row in project.figures(roll_up=roll_up).classes if row.area}
 
 
 def exported(project: Project, folder: Path) -> list[NDArray[Any]]:
@@ -208,6 +213,12 @@ def parents(project: Project) -> Parents:
         "merge warm blue, merge red blue, part warm, part red",
         "merge warm blue, remove red, part warm, back red",
         "remove green, merge red blue, remove yellow, part red, back green, back yellow",
+        "merge red warm, merge yellow warm, merge warm cold, merge cold blue, part red, part cold, "
+        "part warm, part yellow",
+        "remove red, remove warm, back red, back warm",
+        "remove warm, merge red blue, remove yellow, part red, back warm, back yellow",
+        "merge cold blue, part cold",
+        "merge warm green, merge cold red, part warm, part cold",
     ],
 )
 def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
@@ -217,7 +228,8 @@ def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
     words = project.vocabulary.rename("background", "grass")
     project.change_classes(project.vocabulary, words)
     before, records = parents(project), dict[str, Any]()
-    order = project.vocabulary.names
+    order, rolled_up = project.vocabulary.names, areas(project, "root")
+    assert {"warm", "cold"} <= rolled_up.keys()
     for step in steps.split(", "):
         what, name, *into = step.split()
         if what == "merge":
@@ -230,6 +242,90 @@ def test_the_tree_is_as_it_was_in_whatever_order_it_was_taken_apart(
             project.undo_sheet(records[name], progress=False)
     assert parents(project) == before
     assert project.vocabulary.names == order
+    assert areas(project, "root") == rolled_up
+
+
+def taken_apart(project: Project) -> tuple[Vocabulary, Any]:
+    """Classes of which some became others, and one was removed; return them as they were, and its record."""
+    project.choose("warm > red, warm > yellow, cold > green, cold > blue, background: grass")
+    words = project.vocabulary
+    project.merge_classes("yellow", "red")
+    record = project.remove_class("red", progress=False)
+    project.merge_classes("warm", "blue")
+    project.merge_classes("cold", "blue")
+    return words, record
+
+
+def put_together(project: Project, record: Any) -> Vocabulary:
+    """The classes when all are back."""
+    project.part_classes("warm", progress=False)
+    project.undo_sheet(record, progress=False)
+    project.part_classes("cold", progress=False)
+    project.part_classes("yellow", progress=False)
+    return project.vocabulary
+
+
+def test_a_repair_keeps_the_tree_of_those_that_went(project: Project) -> None:
+    words, record = taken_apart(project)
+    folder = project.folder
+    project.close()
+    for path in folder.glob("project.sqlite*"):
+        path.unlink()
+    with Project.repair(folder) as mended:
+        assert put_together(mended, record) == words
+    # What the file says of it is looked at as all that anybody may have written.
+    document = json.loads((folder / "project.json").read_text())
+    assert "tree" not in document
+    for tree in ([[1, 2, None], [2, 1, None]], [1], {}):
+        (folder / "project.json").write_text(json.dumps(document | {"tree": tree}))
+        with pytest.raises(InputError, match=r"'tree' is|The tree of all classes"):
+            Project.repair(folder)
+
+
+def test_a_sample_has_the_tree_of_those_that_went(project: Project) -> None:
+    decide(project, "red")
+    for item in project:
+        project.mark(item, "verified")
+    words, _ = taken_apart(project)
+    made = project.sample(2, progress=False)
+    with Project.open(made.folder) as sample:
+        for name in ("warm", "cold"):
+            sample.part_classes(name, progress=False)
+        assert {c.name: sample.vocabulary.path(c.name) for c in sample.vocabulary} == {
+            c.name: words.path(c.name) for c in words if c.name not in ("red", "yellow")
+        }
+
+
+def test_an_index_of_the_version_before_has_the_tree_that_is_in_what_it_wrote_down(
+    project: Project,
+) -> None:
+    words, record = taken_apart(project)
+    folder = project.folder
+    project.close()
+    value = {class_.name: class_.value for class_ in words}
+    told = {
+        "yellow": {"parent": value["warm"], "children": []},
+        "warm": {"parent": None, "children": []},
+        "cold": {"parent": None, "children": [value["green"], value["blue"]]},
+    }
+    with contextlib.closing(sqlite3.connect(folder / "project.sqlite")) as connection, connection:
+        for name, kin in told.items():
+            where = (json.dumps(kin), value[name])
+            connection.execute(
+                "UPDATE merged_classes SET class = json_patch(class, ?) WHERE value = ?", where
+            )
+        connection.execute("DROP TABLE class_tree")
+        connection.execute(f"PRAGMA user_version = {VERSION - 1}")
+    sheets = folder / "sheets.jsonl"
+    kin = json.dumps({"parent": value["warm"], "children": []})[1:]
+    sheets.write_text(sheets.read_text().replace('"class_": {', f'"class_": {{{kin[:-1]}, ', 1))
+    with Project.open(folder, read_only=True) as shown:
+        assert shown.vocabulary.path("green") == ("green",)
+    with Project.open(folder) as opened:
+        found = put_together(opened, record)
+        assert {c.name: found.path(c.name) for c in found} == {
+            c.name: words.path(c.name) for c in words
+        }
 
 
 def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> None:

@@ -170,6 +170,7 @@ def _make(index: Index, stage: Path, choice: _Choice, drawn: Drawn) -> Steps[Dra
                 sample.choose(vocabulary, index.recipe)
             for merged in index.merged_classes():  # no word on any region, and not who said so
                 sample.note_merge(merged._replace(by=""))
+            sample.keep_tree(index.class_tree())
         runs = Runs(sample)
         for number, record in enumerate(_shuffled(choice.items, drawn.seed)):
             yield Progress("copy", number, len(choice.items))

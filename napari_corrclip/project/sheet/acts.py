@@ -27,7 +27,7 @@ from uuid import uuid4
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import SHEETS, now
-from napari_corrclip.project.merged_classes import GoneClass, kin
+from napari_corrclip.project.merged_classes import GoneClass, class_of
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
@@ -343,7 +343,7 @@ def _region(
 
 def _gone(said: dict[str, Any]) -> GoneClass:
     gone = GoneClass(_whole(said["place"]), dict(said["class_"]))
-    kin(gone)
+    class_of(gone)
     return gone
 
 
