@@ -177,21 +177,27 @@ class ProjectLesson:
                 of it is another one in the set.
         """
         self._check_writable()
-        self._check_classes(learning.timeline.state.vocabulary)
+        own = self._check_classes(learning.timeline.state.vocabulary)
         store, classes = self.store(learning.vectors), learning.lesson.classes
         sitting, taken_back = learning.leave(), learning.taken_back
         if len(sitting.looks):  # the first image that teaches something fixes how vectors are read
             store.begun(classes, learning.vectors)
+            # What became another class before anything was taught by these networks.
+            known = store.merged
+            missing = {gone: heir for gone, heir in own.heirs.items() if gone not in known}
+            if missing:
+                store.merge(own.values, missing)
         return store.finish(classes, sitting, taken_back)
 
-    def _check_classes(self, words: Vocabulary) -> None:
+    def _check_classes(self, words: Vocabulary) -> OwnClasses:
         """Refuse verdicts that would speak of other classes than they are meant of."""
-        clash = self._own_classes(words).clash
-        if clash:
+        own = self._own_classes(words)
+        if own.clash:
             raise InputError(
-                f"{clash}, so that nothing can be learnt here; give its regions another class, then "
+                f"{own.clash}, so that nothing can be learnt here; give its regions another class, then "
                 "remove it."
             )
+        return own
 
     def opening(self, session: Session, item: ItemRecord | str) -> Lookout:
         """Return what an item's undecided regions are taken for by what is known; nothing is learnt.

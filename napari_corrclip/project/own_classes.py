@@ -18,10 +18,14 @@ class OwnClasses:
     Attributes:
         clashes: each with the set's class of the same value or, under another one, of the same name.
         others: those whose value no class of the set has, and whose name none has either.
+        values: label values of the set's classes.
+        heirs: of the set's classes that became others, the label value of the one that each became.
     """
 
     clashes: tuple[tuple[VocabularyClass, VocabularyClass], ...]
     others: tuple[VocabularyClass, ...]
+    values: tuple[int, ...]
+    heirs: Mapping[int, int]
 
     @classmethod
     def of(cls, words: Vocabulary, ours: Vocabulary, names: Names) -> OwnClasses:
@@ -45,7 +49,8 @@ class OwnClasses:
                 clashes.append((class_, named))
             else:
                 others.append(class_)
-        return cls(tuple(clashes), tuple(others))
+        heirs = {merged.value: merged.heir for merged in names.merged}
+        return cls(tuple(clashes), tuple(others), ours.values, heirs)
 
     @property
     def clash(self) -> str:

@@ -452,3 +452,25 @@ def test_whatever_is_done_readers_and_sessions_agree(
         sorted(truth.items()), exported(project, tmp_path / "out"), strict=True
     ):
         np.testing.assert_array_equal(shown, np.vectorize(now, otypes=[np.uint8])(labels), name)
+
+
+def test_the_first_sitting_of_a_lesson_is_of_classes_that_were_merged_meanwhile(
+    project: Project,
+) -> None:
+    """Nothing was taught by then, so that no lesson was there to hear of it."""
+    project.lesson.switch = "off"
+    item = project.items()[0]
+    with project.session(item, by="Ann") as session:
+        learning = project.lesson.learn(session, item)
+        session.assign([1, 2], "red")
+        project.merge_classes("red", "blue")
+        project.lesson.finish(learning)
+    blue = project.vocabulary.value_of("blue")
+    project.decide({(item, 3): "blue"}, by="Ann", progress=False)
+    taught = [
+        (int(region), store.merged.get(int(value), int(value)))
+        for store in project.lesson.stores()
+        for sitting in store.sittings()
+        for region, value in zip(sitting.looks.ids, sitting.looks.values, strict=True)
+    ]
+    assert sorted(taught) == [(1, blue), (2, blue), (3, blue)]
