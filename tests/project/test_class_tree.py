@@ -165,6 +165,15 @@ def test_one_that_comes_back_closes_no_circle() -> None:
     assert known.among([1, 2, 3, 4, 5]) == {1: None, 2: 1, 3: 2, 4: 1, 5: None}
 
 
+def test_one_that_is_put_below_what_was_below_it_closes_no_circle() -> None:
+    model = Model({1: None, 2: 1, 3: 2, 4: None})  # 1 > 2 > 3
+    model.merge(2, 4)
+    assert model.shown == {1: None, 3: 4, 4: None}
+    model.move(1, 3)
+    model.back(2)
+    assert model.shown == model.whole == {1: 3, 2: 1, 3: 4, 4: None}
+
+
 def test_the_order_is_that_of_the_values_and_others_stay_behind_what_they_stood_behind() -> None:
     assert woven([3, 1], [9, 1, 7, 8, 3, 6]) == [9, 3, 6, 1, 7, 8]
     assert woven([1, 4, 2], [1, 5, 2]) == [1, 5, 4, 2]
