@@ -14,7 +14,7 @@ from tests.imports import GRAPH, imports, modules, room_of
 # Lowest first. A room may import those of the layers below it, none of its own layer; it lies no higher than
 # what it imports makes it.
 LAYERS = (
-    {"errors", "method", "wording", "_moved", "_torch_import"},
+    {"errors", "method", "whole_numbers", "wording", "_moved", "_torch_import"},
     {"devices", "progress", "storage"},
     {"images", "settings", "vocabulary"},
     {"demo", "encoders", "maps"},

@@ -445,6 +445,10 @@ class Machine(RuleBasedStateMachine):
             if sheet.removed is not None:  # what was taken back is of nobody since
                 assert not image.said.keys() & former.keys()
             self.model.take_back(name, number, said, former, sheet.gone.pop(name, NOTHING))
+        for name in [name for name in sheet.said if self.was_undone(name, number)]:
+            if any(line.startswith(f"{name}: what was decided on sheet") for line in found.left):
+                for each in (sheet.said, sheet.former, sheet.gone):  # it counts as taken back
+                    each.pop(name, None)
         for name in sheet.said:
             image = self.model.images[name]
             is_open = self.session is not None and name == self.name
@@ -458,6 +462,15 @@ class Machine(RuleBasedStateMachine):
                 and sheet.made not in self.model.merged
             ):
                 assert sheet.made not in {self.model.now(each) for each in self.model.merged}
+
+    def was_undone(self, name: str, number: int) -> bool:
+        """Whether a sheet was undone in an image by hand, as often as it was done."""
+        titles = [title for title, _ in self.model.images[name].done]
+        done, undone = (
+            sum(title.startswith(f"{how}Sheet {number}:") for title in titles)
+            for how in ("", "Undo: ")
+        )
+        return done == undone
 
     # -- the project
 
