@@ -81,6 +81,8 @@ def move(folder: Path, motion: Motion, *, by: str) -> bool:
         InputError: two things are asked for, or it cannot be done.
     """
     motion.check()
+    if by and not motion.asked:
+        raise InputError("--by goes with a change; leave it out.")
     whole = True
     with Project.open(folder, read_only=not motion.asked) as project:
         if motion.rename is not None:

@@ -38,6 +38,8 @@ from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
 from napari_corrclip.project.reviewing import marked_state, state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
+from napari_corrclip.project.sheet.cache import NAME as CROPS
+from napari_corrclip.project.sheet.cache import CropCache
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.project.task import Proposal
 from napari_corrclip.regions.options import REGION_KINDS
@@ -402,6 +404,11 @@ def show_status(folder: Path, roll_up: str | None = None) -> None:
         waiting = len(project.open_conflicts())
         if waiting:
             tell(f"{count(waiting, 'conflict')} to decide on a sheet")
+        pictures = CropCache(project.folder).size
+        if pictures:
+            tell(
+                f"{size_text(pictures)} of small pictures for the contact sheet are kept in {CROPS}"
+            )
         failed = project.items(ItemState.FAILED)
         for item in failed[:SHOWN]:
             tell(f"  {item.title}: {item.reason}")

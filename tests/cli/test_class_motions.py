@@ -118,6 +118,7 @@ def test_prompts_may_stay_as_they_are(folder: str) -> None:
             "There is no class 'whale'; the classes are red, green, blue.\n",
         ),
         (("--below", "red", "red"), "red"),
+        (("--by", "Ann"), "--by goes with a change; leave it out."),
     ],
 )
 def test_what_cannot_be_is_a_sentence(

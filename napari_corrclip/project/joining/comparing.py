@@ -62,7 +62,10 @@ class Side:
             )
         if record.state not in LABELLED or record.regions is None:
             raise InputError(f"It has no labels in {self.called}; run that project first.")
-        return read_item(self.index, record, self.vocabulary, self.names)
+        try:
+            return read_item(self.index, record, self.vocabulary, self.names)
+        except InputError as error:
+            raise InputError(f"In {self.called}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

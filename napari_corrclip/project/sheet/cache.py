@@ -48,6 +48,7 @@ class CropCache:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._held = 0
+        self._closed = False
 
     def get(self, item: str, region: int, side: int, stamp: str) -> NDArray[np.uint8] | None:
         """Return the picture of a region, (side, side, 3) uint8; ``None``: there is none that is true now.
@@ -99,7 +100,7 @@ class CropCache:
         What cannot be removed is not counted.
         """
         before = self.size
-        self.close()
+        self._let_go()
         self._held = 0
         if self._path is not None:
             for path in (self._path, self._path.with_name(f"{NAME}-journal")):
@@ -107,7 +108,11 @@ class CropCache:
         return before - self.size
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file for good: a thread that makes pictures still keeps none any more."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -116,6 +121,8 @@ class CropCache:
     def _ask(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
         """Return what a query finds; nothing where the file cannot be used."""
         with self._lock:
+            if self._closed:
+                return []
             try:
                 return self._opened().execute(query, values).fetchall()
             except sqlite3.OperationalError:  # somebody writes, or the disk is full or read-only

@@ -193,6 +193,10 @@ def test_a_cache_that_somebody_writes_is_not_waited_for(tmp_path: Path) -> None:
     assert cache.get("a", 1, 128, "y") is None
     assert cache.get("b", 1, 128, "x") is None
     cache.close()
+    # A thread that makes pictures still opens nothing, which nobody would close.
+    cache.keep("c", 1, "x", picture)
+    assert cache.get("a", 1, 128, "x") is None
+    assert cache._connection is None
 
 
 def test_planes_and_turned_photographs_are_seen_as_they_were_run(tmp_path: Path) -> None:
