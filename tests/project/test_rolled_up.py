@@ -226,5 +226,5 @@ def test_a_set_keeps_what_is_decided_below_what_is_left(project: Project) -> Non
     words = project.vocabulary
     kept = project.change_classes(words, words.remove("colour"), second)
     assert kept == ["colour"]  # it is decided on the first image
-    assert project.vocabulary.names[-1] == "colour"
-    assert project.vocabulary.path("red") == ("red",)  # as it was said
+    assert project.vocabulary.names == words.names  # where it was, and so is what is below it
+    assert project.vocabulary.path("red") == ("colour", "red")
