@@ -238,9 +238,9 @@ def test_the_sheet_waits_for_a_class_that_goes(
     remove(person, "red")
     held(person, gate)
     sheet, row = dock.sheet, row_in(person, project, 1)
-    assert [class_.name for class_ in project.vocabulary] == ["green", "blue", "red"]
+    assert [class_.name for class_ in project.vocabulary] == ["red", "green", "blue"]
     click_on(sheet, row)
-    press_on_sheet(sheet, "3")
+    press_on_sheet(sheet, "1")
     look_around(person)
     gate.open()
     idle(person)
