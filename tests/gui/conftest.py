@@ -33,7 +33,7 @@ from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.gates import Gate, at_stage
-from tests.gui.person import Person, User, delete_now, start, threads_end
+from tests.gui.person import Person, User, answer_no_more, delete_now, start, threads_end
 from tests.gui.stacks import planes, ready
 from tests.gui.window import SIDE, Window, hearing
 
@@ -46,6 +46,12 @@ def _libraries() -> None:
     import napari._qt.qt_viewer  # noqa: F401
 
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_answers_for_the_next_test() -> Iterator[None]:
+    yield
+    answer_no_more()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -157,7 +157,17 @@ def answer(kind: type[Dialog], reply: Callable[[Dialog], object]) -> QTimer:
 
     clock.timeout.connect(look)
     clock.start(20)
+    _clocks.append(clock)
     return clock
+
+
+_clocks: list[QTimer] = []
+
+
+def answer_no_more() -> None:
+    """Stop looking for dialogs that did not come, so that none of the next test is answered."""
+    while _clocks:
+        _clocks.pop().stop()
 
 
 def click_in(box: QMessageBox, text: str) -> None:
