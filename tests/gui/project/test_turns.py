@@ -148,11 +148,8 @@ def test_an_image_that_is_returned_to_while_a_class_goes_does_not_get_it_again(
     assert [decided(project, number) for number in range(3)] == [[], [], []]
 
 
-def test_an_image_that_is_about_to_lose_a_class_opens_when_it_has(
-    person: Person, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = at_stage(monkeypatch, "take back")
-    remove(person, "red")
+def told_at(person: Person, gate: Gate) -> str:
+    """Ask for the next image while others are changed, and let that end; return what was told meanwhile."""
     held(person, gate)
     key(person, DOWN)
     look_around(person)
@@ -160,6 +157,15 @@ def test_an_image_that_is_about_to_lose_a_class_opens_when_it_has(
     gate.open()
     idle(person)
     settled(person, 1)
+    return said
+
+
+def test_an_image_that_is_about_to_lose_a_class_opens_when_it_has(
+    person: Person, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = at_stage(monkeypatch, "take back")
+    remove(person, "red")
+    said = told_at(person, gate)
     assert said == "'scene 1.png' opens when 'red' is taken back on all images."
     assert "red" not in project.vocabulary.names
     assert decided(project, 1) == []
@@ -281,13 +287,7 @@ def test_an_image_that_is_about_to_part_a_class_opens_when_it_has(
     gate = at_stage(monkeypatch, "take the merging back")
     answer(AgainDialog, lambda dialog: press(dialog, "Part again"))
     ask(person, "green", "Part again…")
-    held(person, gate)
-    key(person, DOWN)
-    look_around(person)
-    said = person.dock.status.text()
-    gate.open()
-    idle(person)
-    settled(person, 1)
+    said = told_at(person, gate)
     assert said == "'scene 1.png' opens when 'red' is a class again on all images."
     assert decided(project, 1) == ["red"] * 3
     assert "Left as it was" not in person.dock.status.text()
