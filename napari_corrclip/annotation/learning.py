@@ -88,6 +88,7 @@ class Learning:
         vectors: of the regions of the run that the session shows.
         image: a key that the image has whenever it is opened.
         former: finished sittings of the lesson; those of this image and run are known to the image's level.
+            What was said of its regions by another run is taken back, for it speaks of this run's by now.
         before: what learnt until now from this very run, by other words: what it was told goes on.
 
     Raises:
@@ -126,7 +127,8 @@ class Learning:
             self._former = [
                 recast(sitting, lesson.classes, lesson.merged)
                 for sitting in former
-                if (sitting.image, sitting.run) == (image, run)
+                # Without a key, another run may be another image's.
+                if sitting.image == image and (image or sitting.run == run)
             ]
             self._times: dict[int, datetime.datetime] = {}
             timeline.recorded.connect(self._note_time)
@@ -167,9 +169,11 @@ class Learning:
     def _taken_back(self, now: Mapping[int, tuple[int, Kind]]) -> dict[int, frozenset[int]]:
         gone: dict[int, frozenset[int]] = {}
         for sitting in self._former:
-            looks = sitting.looks
+            looks, here = sitting.looks, now if sitting.run == self._open.run else {}
             rows = zip(looks.ids.tolist(), looks.values.tolist(), strict=True)
-            stale = frozenset(region for region, value in rows if now.get(region, (0,))[0] != value)
+            stale = frozenset(
+                region for region, value in rows if here.get(region, (0,))[0] != value
+            )
             if stale:
                 gone[sitting.number] = stale
         return gone
@@ -318,6 +322,7 @@ class Learning:
         known = {
             (region, value)
             for sitting in self._former
+            if sitting.run == self._open.run
             for region, value in zip(
                 sitting.looks.ids.tolist(), sitting.looks.values.tolist(), strict=True
             )

@@ -20,10 +20,14 @@ LEAST = 0.003
 
 def probabilities_of(stored: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return (n, K) with rows of sum 1; a row of zeros says nothing, and is even."""
-    exact = np.maximum(stored.astype(np.float64), 0)
+    exact = stored.astype(np.float64)
+    np.maximum(exact, 0, out=exact)
     total = exact.sum(axis=1, keepdims=True)
-    even = np.full_like(exact, 1 / max(exact.shape[1], 1))
-    return np.divide(exact, total, out=even, where=total > 0)
+    silent = total[:, 0] <= 0
+    if silent.any():
+        exact[silent], total[silent] = 1, exact.shape[1]
+    exact /= total
+    return exact
 
 
 def raised(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.learning.features import columns
 from napari_corrclip.learning.lesson import Lesson
-from napari_corrclip.learning.normalisation import Normalisation
+from napari_corrclip.learning.normalisation import ALIKE, Normalisation
 from napari_corrclip.learning.sitting import Looks, Sitting, Undecided
 from napari_corrclip.maps.looks import COLOURS
 from napari_corrclip.maps.projection import LENGTH
@@ -55,6 +56,10 @@ _NUMBERS = ("clip_length", "similarity_length", "projection")
 _SITTING_REMEDY = "leave the sitting out of the lesson, or take the file from a backup"
 _LESSON_REMEDY = "begin another lesson, or take the file from a backup"
 _LONGEST_TEXT = 1 << 16
+_MOST_EACH = 1 << 24
+"""Regions that one left undecided may count for: more would drown the ridge in rounding."""
+_FARTHEST = 1e30
+"""No number is farther from 0: its square is finite, whatever it is divided by."""
 
 
 def pack_sitting(sitting: Sitting) -> bytes:
@@ -96,7 +101,7 @@ def unpack_sitting(data: bytes) -> Sitting:
         ]
         if widths[0] != widths[1]:
             raise ValueError("its two parts have vectors of different lengths")
-        if each < 1:
+        if not 1 <= each <= _MOST_EACH:
             raise ValueError(f"an undecided region counts for {each}")
         number = said["number"]
         if type(number) is not int or not 0 < number < 1 << 31:
@@ -158,8 +163,8 @@ def _normalisation(arrays: Mapping[str, NDArray[Any]], said: Any) -> Normalisati
     lengths: dict[str, Any] = {
         name: _number(said[name], name) for name in ("clip_length", "similarity_length")
     }
-    if min(*lengths.values(), means["colour_spread"].min()) <= 0:
-        raise ValueError("not all of its spreads are above 0")
+    if min(*lengths.values(), means["colour_spread"].min()) < ALIKE:
+        raise ValueError(f"not all of its spreads are {ALIKE:g} or more")
     projection = said["projection"]
     if type(projection) is not int:
         raise ValueError(f"its projection is {projection!r}")
@@ -205,9 +210,9 @@ def _part(
 
 
 def _check_labels(name: str, values: NDArray[np.int32], classes: tuple[int, ...]) -> None:
-    strange = values[~np.isin(values, classes)]
-    if len(strange):
-        raise ValueError(f"{name} has the label value {strange[0]}, which is of no class")
+    strange = columns(values, classes) < 0
+    if strange.any():
+        raise ValueError(f"{name} has the label value {values[strange][0]}, which is of no class")
 
 
 def _check_shares(name: str, array: NDArray[Any]) -> None:
@@ -243,6 +248,9 @@ def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any) -> NDArray
         raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"not all of {name} are finite")
+    # In half precision no number is as far.
+    if array.dtype in (np.float32, np.float64) and np.abs(array).max(initial=0) > _FARTHEST:
+        raise ValueError(f"not all of {name} are within ±{_FARTHEST:g}")
     if array.dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"not all of {name} are yes or no")
     return array

@@ -35,9 +35,13 @@ def earned(logit: float, rate: float, p: NDArray[np.float64], q: NDArray[np.floa
         p: (n,) the networks' probability of each class that a person said.
         q: (n,) the lesson's, told before.
     """
-    steps = rate * (np.log(np.maximum(q, LEAST)) - np.log(np.maximum(p, LEAST)))
-    for step in steps.tolist():
-        logit = min(max(logit + step, -FURTHEST), FURTHEST)
+    steps: list[float] = (
+        rate * (np.log(np.maximum(q, LEAST)) - np.log(np.maximum(p, LEAST)))
+    ).tolist()
+    for step in steps:
+        logit += step
+        if not -FURTHEST <= logit <= FURTHEST:
+            logit = math.copysign(FURTHEST, logit)
     return logit
 
 

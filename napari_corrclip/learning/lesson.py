@@ -121,7 +121,8 @@ class Lesson:
                 networks say, and not what was taught.
             elected: (R,) the label values that the networks elected, likewise; 0 = none.
             decided: ids of the regions that are decided already.
-            former: finished sittings, of which those of this image and run are known to its own level too.
+            former: finished sittings, of which those of this image and run are known to its own level too. Of
+                those of other images nothing is taken.
             run: digest of the run that the regions are of.
             when: ``None``: now.
 
@@ -151,7 +152,7 @@ class Lesson:
             former=[
                 recast(sitting, self.classes, self.merged)
                 for sitting in former
-                if (sitting.image, sitting.run) == (image, run)
+                if sitting.image == image
             ],
             run=run,
             opened=when,

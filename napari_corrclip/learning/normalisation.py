@@ -22,6 +22,8 @@ SPREAD_OF_PLACES = 0.29
 """Standard deviation of a number that is even from 0 to 1."""
 LEAST_SPREAD = 0.05
 """Of a colour's mean: the least standard deviation that it is divided by."""
+ALIKE = 1e-3
+"""Nearer to one another than this, vectors and colours are the same: nothing is divided by less."""
 
 _Numbers = NDArray[np.float64] | float
 
@@ -78,7 +80,7 @@ class Normalisation(Closed):
         colours = vectors.colours.astype(np.float64)
         colour_mean = colours.mean(axis=0)
         # All regions black: their colour tells nothing, and is not to be divided by nothing.
-        least = np.maximum(LEAST_SPREAD * np.abs(colour_mean), _ALIKE)
+        least = np.maximum(LEAST_SPREAD * np.abs(colour_mean), ALIKE)
         clip_mean, clip_length = _centre(vectors.clip)
         similarity_mean, similarity_length = np.zeros(0), 1.0
         if vectors.similarity is not None:
@@ -160,11 +162,7 @@ def _centre(vectors: NDArray[np.float16]) -> tuple[NDArray[np.float64], float]:
     exact = vectors.astype(np.float64)
     mean = exact.mean(axis=0)
     length = float(np.sqrt(((exact - mean) ** 2).sum(axis=1).mean()))
-    return mean, length if length > _ALIKE else 1.0
-
-
-_ALIKE = 1e-3
-"""Nearer to one another than this, vectors and colours are the same."""
+    return mean, length if length > ALIKE else 1.0
 
 
 def _said(networks: tuple[str, str, int]) -> str:

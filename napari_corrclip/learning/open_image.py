@@ -148,7 +148,8 @@ class OpenImage:
         probabilities: (R, K) the networks' own, of the regions of ``vectors``.
         elected: (R,) the label values that the networks elected; 0 = none.
         decided: ids of the regions that are decided already.
-        former: finished sittings of this image, of the same run and of the lesson's classes.
+        former: finished sittings of this image, of the lesson's classes. Those of the same run are known to
+            the image's own level; the others' regions are here no more.
         run: digest of the run.
         opened: when; ``None``: now.
     """
@@ -186,18 +187,22 @@ class OpenImage:
         self._features = features(self._kept, vectors, normalisation)
         self._own = self._features.own
         self._column = columns(self._elected, classes)
-        self._sittings, self._former = tuple(former), _newest(former)
+        self._sittings = tuple(sitting for sitting in former if len(sitting.looks))
+        self._former = _newest(self._sittings, run)
         self._gram = state.gram + state.weak_gram
         self._residuals = state.residuals + state.weak_residuals
         self._gone = _Gone.none(len(classes))
         self._inside, self._outside = guard.faded(state.inside, state.opening)
         self._looks: dict[int, _Look] = {}
-        # Of each region the last that was told while it was undecided.
+        # Of each region the last that was told while it was undecided; nothing was of one that is decided.
         self._q = self._own.copy()
-        self._q_opening = self._q
         self._shown = self._elected.copy()
-        self.opening = self._refreshed(self._undecided(decided), self._elected, everywhere=True)
-        self._q_opening = self._q.copy()
+        self.opening = self._refreshed(self._undecided(decided), self._elected)
+        if self._former:  # what was told of their regions knew the verdict on them
+            known = vectors.rows_of(self._former.ids)
+            self._q[known] = self._own[known]
+        # Of an image that was opened before, the opening tells nothing that was not known.
+        self._q_opening = self._own if self._sittings else self._q.copy()
 
     def look(
         self, region: int, value: int, kind: Kind, when: datetime.datetime | None = None
@@ -236,7 +241,7 @@ class OpenImage:
             bool(self._shown[row] == value),
             p,
             float(self._q[row, column]),
-            p if self._former else float(self._q_opening[row, column]),
+            float(self._q_opening[row, column]),
         )
         return True
 
@@ -264,11 +269,13 @@ class OpenImage:
             held = self._looks.get(region)
             if held is None or (held.value, held.accepted) != (value, kind == "accepted"):
                 self.look(region, value, kind, (times or {}).get(region, when))
+        self._looks = {region: self._looks[region] for region in verdicts if region in self._looks}
 
     def go_on_from(self, other: OpenImage) -> None:
         """Hold the verdicts of an image that was open by other words, and what was told of them before.
 
-        What the guard was told is history; of a class that is there no longer nothing is held.
+        What the guard was told is history; of a class that is there no longer nothing is held. Decisions that
+        the other was not yet told of were made while its word was in force.
 
         Args:
             other: the same run of the same image.
@@ -276,6 +283,14 @@ class OpenImage:
         for region, look in other._looks.items():
             if look.value in self.classes and self._column[look.row] >= 0:
                 self._looks[region] = look
+        decided = np.ones(len(self._own), np.bool_)
+        decided[self.vectors.rows_of(self.opening.ids)] = False
+        there = columns(np.array(self.classes), other.classes)
+        rows, known = np.flatnonzero(decided)[:, None], np.flatnonzero(there >= 0)
+        self._q[rows, known] = other._q[rows, there[known]]
+        self._q_opening = self._q_opening.copy()
+        self._q_opening[rows, known] = other._q_opening[rows, there[known]]
+        self._shown[decided] = other._shown[decided]
 
     def forget(self, gone: Mapping[int, Collection[int]]) -> None:
         """Learn as though verdicts of former sittings of this image had not been given, and no others.
@@ -296,7 +311,7 @@ class OpenImage:
         left = [
             sitting.without(sorted(wanted.get(sitting.number, ()))) for sitting in self._sittings
         ]
-        self._former = _newest(left)
+        self._former = _newest(left, self.run)
         self._gram = self._state.gram + self._state.weak_gram
         self._residuals = self._state.residuals + self._state.weak_residuals
         self._gone = _Gone.none(len(self.classes))
@@ -418,20 +433,16 @@ class OpenImage:
         known = np.isin(ids, [*np.asarray(decided, np.int64).ravel().tolist(), *self._looks])
         return np.flatnonzero(~known & (self._column >= 0))
 
-    def _refreshed(
-        self, rows: NDArray[np.int64], before: NDArray[np.int32], *, everywhere: bool = False
-    ) -> Taught:
+    def _refreshed(self, rows: NDArray[np.int64], before: NDArray[np.int32]) -> Taught:
         """Return a prediction of rows, which is in force from now on.
 
         Args:
             rows: the undecided ones.
             before: (R,) label values shown.
-            everywhere: tell something of decided ones, too, as when an image is opened.
         """
         given, classes, weight = self._given[rows], self._elected[rows], 0.0
         if self._state.looks - self._gone.looks or self._looks or self._former:
-            asked = np.flatnonzero(self._column >= 0) if everywhere else rows
-            self._q[asked] = self._predicted(asked, rows)
+            self._q[rows] = self._predicted(rows)
             weight = self._weight()
             mixed = guard.mixed(weight, self._q[rows], self._own[rows])
             classes = np.asarray(self.classes, np.int32)[mixed.argmax(axis=1)]
@@ -457,27 +468,20 @@ class OpenImage:
         inside, outside = foretold(self._inside, self._outside, looks)
         return guard.weight(inside if self._looks or self._former else outside)
 
-    def _predicted(
-        self, asked: NDArray[np.int64], undecided: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Return q of some rows, by both levels.
-
-        Args:
-            asked: rows to predict.
-            undecided: rows that anchor.
-        """
+    def _predicted(self, undecided: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return q of undecided rows, by both levels."""
         looks = list(self._looks.values())
         rows = np.array([look.row for look in looks], np.int64)
         said = columns(np.array([look.value for look in looks], np.int32), self.classes)
         truth = one_hot(said, len(self.classes))
-        regions, taught = self._features[asked], self._features[rows]
+        regions, taught = self._features[undecided], self._features[rows]
         weights = self._set_level(taught, said, truth, self._column[rows], undecided)
         scores = set_level.predicted(regions, weights)
         if self._former:  # older than those of this sitting
             former = self._former.chosen(~np.isin(self._former.ids, list(self._looks)))
             known = read(former, former.values, self.classes, self._normalisation)
             taught = Features.of(np.vstack([known.features.phi, taught.phi]), len(self.classes))
-            truth = np.vstack([known.residuals + known.features.own, truth])
+            truth = np.vstack([known.truth, truth])
         if len(truth):
             last = slice(-image_level.MOST_VERDICTS, None)
             taught, truth = taught[last], truth[last]
@@ -530,9 +534,9 @@ class OpenImage:
         )
 
 
-def _newest(sittings: Sequence[Sitting]) -> Looks | None:
-    """Return the last verdict on each region that former sittings looked at; ``None``: on none."""
-    parts = [sitting.looks for sitting in sittings if len(sitting.looks)]
+def _newest(sittings: Sequence[Sitting], run: str) -> Looks | None:
+    """Return the last verdict on each region of a run that former sittings looked at; ``None``: on none."""
+    parts = [sitting.looks for sitting in sittings if sitting.run == run and len(sitting.looks)]
     if not parts:
         return None
     whole = joined(parts)

@@ -23,7 +23,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -52,7 +52,7 @@ ASKED = "asked.json"
 _NAME = re.compile(r"([0-9]{6,9})\.safetensors")
 _WAIT = 10.0
 """Seconds for which one who writes waits for another one."""
-_TOGETHER, _KEPT = 64, 4
+_TOGETHER, _KEPT = 512, 4
 """Sittings that are folded at once, and the last lessons that are kept besides those after so many: where a
 verdict is taken back, folding goes on from there."""
 _LARGEST = 1 << 28
@@ -75,8 +75,9 @@ class LessonStore:
         self._turn = threading.RLock()
         self._known: dict[int, _Mark] = {}
         self._earlier: dict[int, Lesson] = {}
-        self._images: dict[int, tuple[str, str]] = {}
+        self._images: dict[int, tuple[_Mark, str, str]] = {}
         self._lesson: Lesson | None = None
+        self._head_mark: _Mark = _GONE
         self._read_last: OrderedDict[int, tuple[_Mark, Sitting]] = OrderedDict()
         self._held = 0
         self._reading = threading.Lock()
@@ -138,11 +139,11 @@ class LessonStore:
             if lesson.normalisation is not None or not len(vectors):
                 return lesson
             with self._alone():
-                self._lesson = None  # somebody may have been faster
-                lesson = self._current(tuple(classes)).begun(vectors)
+                lesson = self._current(tuple(classes)).begun(
+                    vectors
+                )  # somebody may have been faster
                 write_bytes(self.folder / HEAD, pack_lesson(lesson))
-            self._lesson = lesson
-            return lesson
+            return self._current(tuple(classes))
 
     def finish(
         self,
@@ -199,7 +200,6 @@ class LessonStore:
         """
         with self._turn:
             with self._alone():
-                self._lesson = None
                 head = self._head(tuple(classes))
                 together = {**head.merged, **merged}
                 # One that came back is no other one any more, even if it goes again.
@@ -280,11 +280,10 @@ class LessonStore:
             InputError: a file is damaged.
         """
         for number, path in self._files().items():
-            known = self._images.get(number)
-            if known is not None and not _is(known, image, run):
+            mark, *known = self._images.get(number, (_GONE, "", ""))
+            if mark == _mark(path) != _GONE and not _is(known, image, run):
                 continue
             sitting = self._read(path)
-            self._images[number] = sitting.image, sitting.run
             if _is((sitting.image, sitting.run), image, run):
                 yield sitting
 
@@ -295,7 +294,9 @@ class LessonStore:
         files = self._files()
         marks = {number: _mark(path) for number, path in files.items()}
         lesson = self._lesson
-        if lesson is None or lesson.normalisation is None or lesson.classes != classes:
+        head = _mark(self.folder / HEAD)
+        if lesson is None or lesson.classes != classes or head != self._head_mark:
+            self._head_mark = head
             lesson, self._known, self._earlier = self._head(classes), {}, {}
         changed = [number for number, mark in self._known.items() if marks.get(number) != mark]
         last = max(self._known, default=0)
@@ -310,7 +311,7 @@ class LessonStore:
             )
         for first in range(0, len(new), _TOGETHER):
             some = new[first : first + _TOGETHER]
-            lesson = lesson.finish(*self._all(files[number] for number in some))
+            lesson = lesson.finish(*(self._read(files[number]) for number in some))
             self._known |= {number: marks[number] for number in some}
             self._earlier[some[-1]] = lesson
         for number in sorted(self._earlier)[:-_KEPT]:
@@ -325,12 +326,6 @@ class LessonStore:
         last = max(self._earlier, default=0)
         self._known = {known: mark for known, mark in self._known.items() if known <= last}
         return self._earlier[last] if last else lesson.replayed([])
-
-    def _all(self, paths: Iterable[Path]) -> Iterator[Sitting]:
-        for path in paths:
-            sitting = self._read(path)
-            self._images[sitting.number] = sitting.image, sitting.run
-            yield sitting
 
     def _head(self, classes: tuple[int, ...]) -> Lesson:
         kept = self._kept()
@@ -364,6 +359,7 @@ class LessonStore:
         with self._reading:
             if (former := self._read_last.pop(number, None)) is not None:
                 self._held -= former[1].nbytes
+            self._images[number] = mark, sitting.image, sitting.run
             self._read_last[number] = mark, sitting
             self._held += sitting.nbytes
             while self._held > _MEMORY:
@@ -425,7 +421,7 @@ class LessonStore:
             lock.release()
 
 
-def _is(known: tuple[str, str], image: str | None, run: str | None) -> bool:
+def _is(known: Sequence[str], image: str | None, run: str | None) -> bool:
     return (image is None or known[0] == image) and (run is None or known[1] == run)
 
 

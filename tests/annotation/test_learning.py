@@ -212,6 +212,49 @@ def test_an_image_that_is_opened_again_learns_what_is_new(images: list[Image]) -
     assert again.taken_back == {first.number: frozenset(ids[:2])}
 
 
+def test_another_run_of_an_image_takes_the_place_of_the_former(images: list[Image]) -> None:
+    """What was decided is taught once, as the new run has it, and earns nothing by being known already."""
+    image, lesson = images[0], Lesson.new(WORDS.values).begun(images[0].vectors)
+    session = Session(image.result)
+    learning = session.learn(lesson, image.vectors, image.name)
+    correct(image, session, 40, learning)
+    first = learning.leave()
+    lesson = lesson.finish(first)
+    segmenter = Segmenter.from_recipe(
+        Recipe("demo", regions="superpixels", region_options={"n_segments": 90})
+    )
+    scene = generate_scene(int(image.name))
+    result, encoded = finish(run_steps(segmenter, scene.image, WORDS, similarity_means=True))
+    session.rerun(result)
+    vectors = region_vectors(encoded, result)
+    carried = sum(row.verdict is not None for row in session.rows())
+    assert carried
+    again = session.learn(lesson, vectors, image.name, [first])
+    assert again.taken_back == {first.number: frozenset(first.looks.ids.tolist())}
+    seen = again.look_out()
+    second = again.leave()
+    assert 0 < len(second.looks) <= carried
+    assert seen.verdicts == len(second.looks)
+    assert second.looks.q.tolist() == second.looks.p.tolist()
+    after = lesson.replayed([first.without(first.looks.ids), replace(second, number=2)])
+    assert after.verdicts == len(second.looks)
+    assert after.weights == Lesson.new(WORDS.values).weights
+
+
+def test_the_last_word_on_a_region_is_the_last_one(images: list[Image]) -> None:
+    image = images[0]
+    session = Session(image.result)
+    learning = session.learn(Lesson.new(WORDS.values).begun(image.vectors), image.vectors, "a")
+    ids = [row.id for row in session.rows() if row.predicted][:3]
+    for region in ids:
+        session.assign(region, WORDS.values[0])
+    learning.look_out()
+    session.assign(ids[0], WORDS.values[1])
+    assert learning.leave().looks.ids.tolist() == [*ids[1:], ids[0]]
+    session.undo()
+    assert learning.leave().looks.ids.tolist() == ids
+
+
 def test_three_nearest_verdicts_have_taught_a_region(images: list[Image]) -> None:
     lesson, sittings = lesson_of(images[:2], 20)
     session = Session(images[2].result)

@@ -28,6 +28,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.learning import LessonStore
 from napari_corrclip.maps.looks import places
 from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.worlds import NAMES, random_result
@@ -59,6 +60,13 @@ def nothing_to_accept(session: Session, regions: list[int]) -> bool:
     )
 
 
+def vectors_of(result: Segmentation, seed: int) -> RegionVectors:
+    """Random vectors that lie where the regions of a run lie."""
+    numbers, ids = number_regions(result.regions)
+    vectors = random_vectors(seed, len(ids), len(result.vocabulary))
+    return replace(vectors, ids=ids.astype(np.int32), places=places(numbers, len(ids)))
+
+
 class Set(RuleBasedStateMachine):
     """Some images with a lesson in a folder."""
 
@@ -78,9 +86,7 @@ class Set(RuleBasedStateMachine):
         self.merged: dict[int, int] = {}
         for number in range(IMAGES):
             result = random_result(random, words, SHAPE)
-            numbers, ids = number_regions(result.regions)
-            vectors = random_vectors(seed + number, len(ids), len(words))
-            vectors = replace(vectors, ids=ids.astype(np.int32), places=places(numbers, len(ids)))
+            vectors = vectors_of(result, seed + number)
             self.images.append(Image(str(number), Session(result), vectors))
 
     @property
@@ -168,6 +174,22 @@ class Set(RuleBasedStateMachine):
         for other in (self.store.lesson(self.classes), lesson.replayed(self.store.sittings())):
             for name, value in vars(lesson.state).items():
                 np.testing.assert_array_equal(vars(other.state)[name], value)
+
+    @precondition(lambda self: self.any_closed)
+    @rule(data=st.data(), seed=st.integers(0, 10_000))
+    def run_again(self, data: st.DataObject, seed: int) -> None:
+        """Other regions take the decisions over, and nothing is said but what was said before."""
+        image = self.one(data, is_open=False)
+        result = random_result(np.random.default_rng(seed), image.session.vocabulary, SHAPE)
+        image.session.rerun(result)
+        image.vectors = vectors_of(result, seed)
+        lesson, former = self.store.lesson(self.classes), list(self.store.sittings(image.name))
+        if lesson.normalisation is None:
+            return  # nobody has opened anything
+        image.learning = image.session.learn(lesson, image.vectors, image.name, former)
+        sitting = image.learning.leave(WHEN)
+        assert sitting.looks.q.tolist() == sitting.looks.p.tolist()
+        self.left(image)
 
     @precondition(lambda self: len(self.classes) > 2 and not self.any_open)
     @rule(data=st.data())

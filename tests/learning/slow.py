@@ -109,7 +109,9 @@ class Sums:
         self.r[self.classes.index(e)] += e == y
 
 
-def folded(sittings: Sequence[Sitting], looks: Looks, sums: Sums) -> Sums:
+def folded(sittings: Sequence[Sitting], looks: Looks, sums: Sums, together: int = 100) -> Sums:
+    taught = [sitting for sitting in sittings if len(sitting.looks)]
+    passed = (len(taught) // together - 1) * together  # of which nothing undecided counts any more
     for sitting in sittings:
         rows, left = sitting.looks, sitting.undecided
         if not len(rows):
@@ -123,7 +125,7 @@ def folded(sittings: Sequence[Sitting], looks: Looks, sums: Sums) -> Sums:
             sums.opening = moved(sums.opening, 0.1, rows.q_opening[i], rows.p[i])
         sums.f *= 0.95
         sums.g *= 0.95
-        for i in range(len(left)):
+        for i in range(len(left) if taught.index(sitting) >= passed else 0):
             p = looks.p(left, i)
             f = phi(p, looks.x(left, i))
             sums.f += left.each * (0.1 + 0.05 * sums.trust(int(left.elected[i]))) * np.outer(f, f)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from napari_corrclip.learning import Lesson, OpenImage, Sitting
+from napari_corrclip.learning import state as of_states
 from napari_corrclip.learning.guard import earned, weight
 from napari_corrclip.learning.sitting import joined
 from napari_corrclip.results.vectors import scaled
@@ -74,13 +76,21 @@ def test_a_prediction_is_that_of_the_equations(
         np.testing.assert_allclose(taught.probabilities[row], mixed, rtol=0, atol=1e-6)
 
 
-@given(seeds, st.integers(1, 5), st.integers(1, 30), st.integers(1, 5))
-@example(1, 3, 150, 2)  # more undecided regions than are kept
+@given(
+    seeds, st.integers(1, 5), st.integers(1, 30), st.integers(1, 7), st.sampled_from([2, 3, 100])
+)
+@example(1, 3, 150, 2, 100)  # more undecided regions than are kept
 def test_the_state_is_that_of_the_equations(
-    seed: int, classes: int, regions: int, images: int
+    seed: int, classes: int, regions: int, images: int, together: int
 ) -> None:
-    lesson, kept = sittings(Lesson.new(range(1, classes + 1)), seed, images, regions)
-    expected = folded(kept, Looks(random_vectors(seed, regions, classes)), Sums(lesson.classes, 22))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of_states, "TOGETHER", together)
+        lesson, kept = sittings(Lesson.new(range(1, classes + 1)), seed, images, regions)
+        _check_state(lesson, kept, Looks(random_vectors(seed, regions, classes)), together)
+
+
+def _check_state(lesson: Lesson, kept: list[Sitting], looks: Looks, together: int) -> None:
+    expected = folded(kept, looks, Sums(lesson.classes, 22), together)
     state = lesson.state
     assert state is not None
     for found, slow in (

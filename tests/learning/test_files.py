@@ -107,7 +107,9 @@ def put(name: str, value: Any) -> Callable[[dict[str, Any], dict[str, Any]], obj
         ("looks.clip", np.nan, "finite"),
         ("number", 0, "its number is 0"),
         ("number", "1", "its number is '1'"),
+        ("looks.colours", 1e35, "within"),
         ("each", 0.5, "counts for 0.5"),
+        ("each", 1e300, r"counts for 1e\+300"),  # which no ridge can be solved with
         ("each", None, "each is None"),
         ("classes", [1, 2], "which is of no class|of shape"),
         ("classes", [1, 2, 2], "one of them twice"),
@@ -140,7 +142,9 @@ def test_arrays_of_other_types_and_shapes_are_refused(part: str) -> None:
     ("name", "value", "why"),
     [
         ("clip_mean", np.nan, "finite"),
-        ("colour_spread", 0, "above 0"),
+        ("colour_mean", 1e308, "within"),
+        ("colour_spread", 0, "spreads are 0.001 or more"),
+        ("colour_spread", 5e-324, "spreads are 0.001 or more"),
         ("classes", [], "has no classes"),
         ("merged", [[1]], "no list of pairs"),
         ("merged", [[1, "2"]], "no label values"),
@@ -153,6 +157,15 @@ def test_a_lesson_that_says_what_cannot_be_is_refused(name: str, value: object, 
     with pytest.raises(nc.InputError, match=why) as caught:
         unpack_lesson(changed(HEAD, put(name, value)))
     assert str(caught.value).startswith("The lesson is damaged")
+
+
+def test_a_length_that_makes_all_numbers_infinite_is_refused() -> None:
+    known = LESSON.normalisation
+    assert known is not None
+    for name in ("clip_length", "similarity_length"):
+        tiny = replace(LESSON, normalisation=replace(known, **{name: 5e-324}))
+        with pytest.raises(nc.InputError, match=r"spreads are 0\.001 or more"):
+            unpack_lesson(pack_lesson(tiny))
 
 
 def test_one_is_not_the_other() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_corrclip as nc
 from napari_corrclip.learning import Lesson, OpenImage, Sitting, Taught
+from napari_corrclip.learning import state as of_states
 from napari_corrclip.learning.guard import faded, weight
 from napari_corrclip.learning.sitting import MOST_UNDECIDED, evenly
 from napari_corrclip.learning.state import foretold
@@ -76,9 +78,27 @@ def test_replayed_sittings_give_the_same_bits(
     assert lesson.state.nbytes > 0
 
 
-def test_many_sittings_give_the_same_bits_though_they_are_read_together() -> None:
-    lesson, kept = sittings(Lesson.new(range(1, 5)), 0, 12, 900, 400, refresh=100)
-    assert sum(len(each.looks) + len(each.undecided) for each in kept) > 4096
+@settings(max_examples=15)
+@given(seeds, st.integers(1, 12), st.integers(1, 9), st.lists(st.integers(0, 9), max_size=3))
+def test_sittings_give_the_same_bits_however_many_are_folded_at_once(
+    seed: int, group: int, together: int, cuts: list[int]
+) -> None:
+    """Verdicts are added up in groups, and what was left undecided long ago is passed over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of_states, "GROUP", group)
+        patch.setattr(of_states, "TOGETHER", together)
+        lesson, kept = sittings(Lesson.new(range(1, 4)), seed, 9, 8, 3)
+        assert bits(lesson.replayed(kept)) == bits(lesson)
+        at = [0, *sorted(cuts), len(kept)]
+        parts = lesson.replayed([])
+        for first, end in pairwise(at):
+            parts = parts.finish(*kept[first:end])
+        assert bits(parts) == bits(lesson)
+
+
+def test_whole_groups_of_verdicts_give_the_same_bits() -> None:
+    lesson, kept = sittings(Lesson.new(range(1, 5)), 0, 6, 500, 200, refresh=100)
+    assert lesson.verdicts > 2 * of_states.GROUP
     assert bits(lesson.replayed(kept)) == bits(lesson)
 
 
@@ -272,6 +292,41 @@ def test_an_image_that_was_left_is_opened_as_it_was_left() -> None:
     assert rows.q_opening.tolist() == rows.p.tolist()
 
 
+def test_what_was_decided_when_an_image_is_opened_again_earns_nothing() -> None:
+    """Neither by a verdict that is another one now, nor by those that a new run has taken over."""
+    world = World(seed=1)
+    vectors, truth = world.image(0)
+    own = vectors.probabilities.astype(np.float32)
+    shown = np.array(vectors.classes, np.int32)[own.argmax(axis=1)]
+    ids = vectors.ids[:40].tolist()
+    lesson = Lesson.new(range(1, 7)).begun(vectors)
+    image = lesson.open("a", vectors, own, shown, run="1")
+    for region in ids:
+        image.look(region, int(truth[region - 1]), "assigned")
+    first = image.leave(ids)
+    lesson = lesson.finish(first)
+
+    changed = lesson.open("a", vectors, own, shown, run="1", decided=ids, former=[first])
+    for region in ids[:10]:
+        changed.look(region, int(truth[region - 1]) % 6 + 1, "assigned")
+    rows = changed.leave(ids).looks
+    assert rows.q.tolist() == rows.q_opening.tolist() == rows.p.tolist()
+
+    again = lesson.open("a", vectors, own, shown, run="2", decided=ids, former=[first])
+    again.forget({first.number: ids})
+    for region in ids:
+        again.look(region, int(truth[region - 1]), "assigned")
+    told = again.refresh(ids)
+    assert told.verdicts == len(ids)  # and not twice as many
+    rows = again.leave(ids).looks
+    assert rows.q.tolist() == rows.q_opening.tolist() == rows.p.tolist()
+    # What is said now is held to what was told before it, and the opening told nothing new.
+    region = int(told.ids[0])
+    again.look(region, int(truth[region - 1]), "assigned")
+    rows = again.leave([*ids, region]).looks
+    assert rows.q[-1] != rows.p[-1] == rows.q_opening[-1]
+
+
 def test_of_former_verdicts_on_a_region_the_last_one_counts() -> None:
     lesson = Lesson.new(range(1, 4)).begun(random_vectors(3, 30, 3))
     kept: list[Sitting] = []
@@ -453,7 +508,7 @@ def test_values_cannot_be_written_to() -> None:
     assert sitting.nbytes > 0
     assert lesson.state is not None
     for array in (
-        sitting.looks.q, sitting.undecided.shown, lesson.state.gram, image.opening.probabilities, image.told,
+        sitting.looks.q, sitting.undecided.shown, lesson.state.said, image.opening.probabilities, image.told,
     ):  # fmt: skip
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0

@@ -220,6 +220,26 @@ def test_other_words_bring_the_lesson_along(tmp_path: Path) -> None:
     same_state(store.lesson((1, 2, 3)), expected)
 
 
+def test_a_merging_that_another_one_notes_is_known_at_once(tmp_path: Path) -> None:
+    mine = filled(tmp_path / "lesson")
+    yours = LessonStore(tmp_path / "lesson")
+    fewer = CLASSES[:-1]
+    before = mine.lesson(fewer).verdicts
+    merged = yours.merge(fewer, {CLASSES[-1]: CLASSES[0]})
+    assert merged.verdicts > before
+    same_state(mine.lesson(fewer), merged)
+
+
+def test_a_number_that_is_given_again_is_that_of_another_image(tmp_path: Path) -> None:
+    store = filled(tmp_path / "lesson")
+    other = LessonStore(tmp_path / "lesson")
+    assert len(list(other.sittings("image 3"))) == 1
+    (tmp_path / "lesson" / SITTINGS / "000004.safetensors").unlink()  # somebody moved it away
+    store.finish(CLASSES, sitting_of(store, 9))
+    assert [sitting.number for sitting in other.sittings("image 9")] == [4]
+    assert not list(other.sittings("image 3"))
+
+
 def test_the_switch(tmp_path: Path) -> None:
     store = LessonStore(tmp_path / "lesson")
     assert store.switch == "on"
