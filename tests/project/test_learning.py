@@ -190,6 +190,7 @@ def test_an_item_without_vectors_is_told(project: Project) -> None:
     with project.session(item) as session, pytest.raises(InputError, match="no vectors") as told:
         project.lesson.learn(session, item)
     assert one_sentence(str(told.value))
+    assert item.name not in str(told.value)  # who told it of another image need not tell it again
     assert not (project.folder / FOLDER).exists()
 
 
