@@ -16,8 +16,8 @@ _MADE: dict[str, Path] = {}
 def prepared(images: Path, of: str, make: Callable[[Path], Path]) -> Path:
     """Return what ``make`` makes beside a folder of images; of the same images it is made once, and copied.
 
-    ``of`` tells what else it depends on. The images get the times that those had of which it was made, so that
-    they are the ones that were run.
+    ``of`` tells what else it depends on. The images get the times that those had of which it was made, so
+    that they are the ones that were run.
     """
     files = sorted(path for path in images.rglob("*") if path.is_file())
     said = sha256(f"{make.__module__}.{make.__qualname__} {of}".encode())
