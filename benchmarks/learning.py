@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/learning.py --json learning.json
 
 The processor's time depends on what else it does: beside it stands how fast matrices were multiplied
-meanwhile. The costs do not depend on what the numbers are, so that regions are random. Learning and predicting are
-timed together at a refresh, and apart: a refresh with a single region left to predict is learning alone. Rows are
-as long as those of the presets, of 128 numbers from each tower.
+meanwhile. The costs do not depend on what the numbers are, so that regions are random. Learning and
+predicting are timed together at a refresh, and apart: a refresh with a single region left to predict is
+learning alone. Rows are as long as those of the presets, of 128 numbers from each tower.
 """
 
 from __future__ import annotations
