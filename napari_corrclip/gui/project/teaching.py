@@ -69,6 +69,7 @@ class Teaching:
         self.offered: Lookout | None = None
         self._offer: Lookout | None = None  # as it was found
         self.switch: Switch = DEFAULT
+        self._was: Switch | None = None  # the switch, before it was turned off
         self.region: int | None = None
         self._to_select: tuple[str, int] | None = None
         self.session: Session | None = None
@@ -219,19 +220,35 @@ class Teaching:
         project = self._review.project
         if project is None or switch == self.switch:
             return
-        try:
-            project.lesson.switch = switch
-        except InputError as error:
-            self._tell(error)
+        was = self.switch
+        if not self._keep_switch(project, switch):
             self.changed.emit()
             return
-        self.switch = switch
+        self._was = was if switch == "off" else None
         self._withdraw()
         if switch == "off":
             self._untaught()
         else:
             self.refresh()
         self.changed.emit()
+
+    def _keep_switch(self, project: Project, switch: Switch) -> bool:
+        """Set the switch of the set, and return whether that could be."""
+        try:
+            project.lesson.switch = switch
+        except InputError as error:
+            self._tell(error)
+            return False
+        self.switch = switch
+        return True
+
+    def _turn_along(self, kind: str) -> None:
+        """Have the switch follow where a person undoes that it was turned off, or does it again."""
+        project, switch = self._review.project, self._was if kind == "undo" else "off"
+        if project is not None and switch is not None and switch != self.switch:
+            was = self.switch
+            if self._keep_switch(project, switch) and switch == "off":
+                self._was = was
 
     def _untaught(self) -> None:
         """Show the networks' own opinion again."""
@@ -395,6 +412,8 @@ class Teaching:
             if kind in ("undo", "redo"):  # by the person, who has to go on before it is shown again
                 self._looks = 0
                 self._withdraw()
+                if step.title == UNTAUGHT:
+                    self._turn_along(kind)
                 self.changed.emit()
             return
         if kind == "do" and _is_look(step):

@@ -191,6 +191,13 @@ def test_the_next_image_opens_nearer_to_the_truth_and_off_shows_the_networks_own
     person.agree()
     assert session.state.evidence.taught is None
     assert taught < 0.9 * wrong(session, truths[1])
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    key(person, Qt.Key.Key_Z, control)  # the switch says what is shown
+    assert wrong(session, truths[1]) == taught
+    assert dock.projects.lesson.switch.currentText() == project.lesson.switch == "ask"  # as before
+    key(person, Qt.Key.Key_Z, control | shift)
+    assert session.state.evidence.taught is None
+    assert dock.projects.lesson.switch.currentText() == project.lesson.switch == "off"
     choose(dock.projects.lesson.switch, "on")
     assert wrong(session, truths[1]) == taught
     assert "Foretold" in dock.projects.lesson.told.text()
