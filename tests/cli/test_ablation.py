@@ -127,12 +127,23 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         "and their words; --preset names others.",
     ]
     document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
-    assert document["notes"] == notes
+    sizes = "Short side 128, windows of 128 every 64 pixels, in float32."
+    assert document["notes"] == [*notes, sizes]
     assert document["title"] == "set, 1 image"
     page = Path("out/ablation.md").read_text(encoding="utf-8")
     for note in notes:
         assert f"Note: {note}" in told
         assert note in page
+    assert sizes in page
+    # Of one image there is no interval.
+    scope = document["sources"]["superpixels"]["scope"]["groups"]["all"]
+    gain = f"{100 * scope['difference']['value']:+.1f}"
+    assert f"| + scope | {100 * scope['miou']['value']:.1f} ({gain}) |" in page
+    detail = ["--detail", "fine", "--dtype", "bfloat16", "--offline"]
+    assert ablate(*args[:-4], "-o", "fine", *args[-2:], "--scenes", 1, *detail) == 0
+    fine = json.loads(Path("fine/ablation.json").read_text(encoding="utf-8"))
+    assert fine["notes"][2] == "Short side 256, windows of 128 every 64 pixels, in bfloat16."
+    assert fine["settings"] == {**document["settings"], "short_side": 256}
     assert document["images"] == 1
     assert list(document["sources"]["superpixels"]["base"]["groups"]) == ["all"]
     assert ablate(*args, "--scenes", 3, "--replace") == 2
@@ -145,6 +156,7 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--scenes", 0], "--scenes 0 cannot be measured"),
         (["--regions", "given"], "ablate takes no regions 'given'"),
         (["--preset", "none"], "There is no preset 'none'"),
+        (["--detail", "huge"], "There is no detail 'huge'"),
         (["--validation", 3], "--validation goes with --variants"),
         (["--variants", "--validation", 0], "--validation 0 chooses nothing"),
         (["--variants", "--regions", "superpixels"], "--variants are judged by SAM's regions"),
