@@ -4,8 +4,8 @@
 
 The processor's time depends on what else it does: beside it stands how fast matrices were multiplied
 meanwhile. The costs do not depend on what the numbers are, so that regions are random. Learning and
-predicting are timed together at a refresh, and apart: a refresh with a single region left to predict is learning alone.
-Rows are as long as those of the presets, of 128 numbers from each tower.
+predicting are timed together at a refresh, and apart: a refresh with a single region left to predict is
+learning alone. Rows are as long as those of the presets, of 128 numbers from each tower.
 """
 
 from __future__ import annotations

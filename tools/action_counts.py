@@ -144,8 +144,9 @@ def twelve(photographs: list[Path], picture: Path | None) -> dict[str, Any]:
     clock.timeout.connect(answer)
     clock.start(50)
     hand.press(dock.projects.open_button)
+    hand.wait(lambda: review.project is not None)  # the questions come when the folder was read
     clock.stop()
-    hand.wait(lambda: review.project is not None and not dock.projects.run.running)
+    hand.wait(lambda: not dock.projects.run.running)
     hand.wait(lambda: review.has_session)
     if picture is not None:
         hand.settle()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.results.segmentation import Segmentation, class_indices
+from napari_corrclip.vocabulary import Vocabulary
 
 NOT_TAUGHT = -1
 """The value of a region of which no lesson says anything."""
@@ -111,6 +112,23 @@ class Evidence:
                 "segment the image again, on the CPU or in float32 where it was done otherwise."
             )
         return cls(result.pixel_labels.copy(), numbers, probabilities.copy())
+
+
+def columns_of(
+    probabilities: NDArray[np.float32], old: Vocabulary, vocabulary: Vocabulary
+) -> NDArray[np.float32]:
+    """Return (R, K) probabilities by other classes; 0 of new ones.
+
+    Args:
+        probabilities: (R, k) by the old classes.
+        old: the classes that they are of.
+        vocabulary: those that they are to be of.
+    """
+    found = np.zeros((len(probabilities), len(vocabulary)), np.float32)
+    for index, value in enumerate(vocabulary.values):
+        if value in old.values:
+            found[:, index] = probabilities[:, old.values.index(value)]
+    return found
 
 
 def are_probabilities(values: NDArray[np.floating]) -> bool:

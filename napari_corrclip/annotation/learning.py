@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,8 +209,18 @@ class Learning:
             InputError: it is of another run or other classes.
         """
         with self.timeline.locked():
+            left = self.what_is_left(lookout)
+            return show(self.timeline, left.taught, left.title)
+
+    def what_is_left(self, lookout: Lookout) -> Lookout:
+        """Return a look by what has been decided since: those regions keep what was decided.
+
+        Raises:
+            InputError: it is of another run or other classes.
+        """
+        with self.timeline.locked():
             self._check()
-            return show(self.timeline, lookout.taught, lookout.title)
+            return self._counted(lookout, self.timeline.state)
 
     def leave(self, when: datetime.datetime | None = None) -> Sitting:
         """Return what was learnt here, for :meth:`Lesson.finish <napari_corrclip.Lesson.finish>`.
@@ -350,27 +360,42 @@ class Learning:
             probabilities = np.zeros((len(self._ids), len(self._columns)), np.float32)
             probabilities[np.ix_(rows, self._columns)] = said.probabilities
             taught = Taught(values, probabilities, said.weight, said.verdicts, said.images)
-        plan = teach(state, taught, "")
-        changed = list[tuple[int, int, int]]()
-        if plan.change.taught is not None:
-            for region, value in state.foretell(plan.change.taught).items():
-                if state.rows[region].value != value:
-                    changed.append((region, state.rows[region].value, value))
-        pairs = Counter((before, now) for _, before, now in changed)
-        own = self._elected[np.searchsorted(self._ids, said.ids)]
-        changed.sort()
-        return Lookout(
+        lookout = Lookout(
             taught=taught,
-            regions=tuple(region for region, _, _ in changed),
-            values=tuple(now for _, _, now in changed),
-            pairs=tuple((before, now, times) for (before, now), times in pairs.most_common()),
-            undecided=sum(row.verdict is None for row in state.rows.values()),
-            learnt=int((said.classes != own).sum()),
+            regions=(),
+            values=(),
+            pairs=(),
+            undecided=0,
+            learnt=0,
             weight=said.weight,
             verdicts=said.verdicts,
             images=said.images,
             foretold=said.foretold,
             revision=revision,
+        )
+        return self._counted(lookout, state)
+
+    def _counted(self, lookout: Lookout, state: State) -> Lookout:
+        """Return a look with what would change of the regions that are undecided now."""
+        plan, learnt = teach(state, lookout.taught, ""), 0
+        changed = list[tuple[int, int, int]]()
+        if plan.change.taught is not None:
+            for region, value in state.foretell(plan.change.taught).items():
+                if state.rows[region].value != value:
+                    changed.append((region, state.rows[region].value, value))
+        if lookout.taught is not None:
+            values = lookout.taught.values
+            says = (values != NOT_TAUGHT) & (values != self._elected)
+            learnt = int((says & undecided(state)).sum())
+        changed.sort()
+        pairs = Counter((before, now) for _, before, now in changed)
+        return replace(
+            lookout,
+            regions=tuple(region for region, _, _ in changed),
+            values=tuple(now for _, _, now in changed),
+            pairs=tuple((before, now, times) for (before, now), times in pairs.most_common()),
+            undecided=sum(row.verdict is None for row in state.rows.values()),
+            learnt=learnt,
         )
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_corrclip.cli.console import going_on, say, tell
 from napari_corrclip.cli.following import follow
@@ -22,11 +22,13 @@ from napari_corrclip.cli.segment import read_settings, tell_fetched
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.settings import at_detail
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.evaluation.datasets.dataset import Dataset
+    from napari_corrclip.settings import Detail
 
 DEMO = "demo"
 SCENES = 100
@@ -46,6 +48,7 @@ class Options:
         region_options: of the only source.
         settings: file of the method's settings, above the data set's.
         dtype: of CLIP and the similarity tower.
+        detail: the inference size, above the data set's.
         classes: of a folder, its classes.
         first: of a folder, value of the first class.
         ignore: of a folder, values that are not counted.
@@ -64,6 +67,7 @@ class Options:
     region_options: RegionOptions
     settings: Path | None
     dtype: str
+    detail: str
     classes: str | None
     first: int | None
     ignore: Sequence[int]
@@ -104,7 +108,7 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
     from napari_corrclip.evaluation.ablation.output import PLOT, write_ablation
     from napari_corrclip.evaluation.ablation.rows import ablation_rows
     from napari_corrclip.evaluation.ablation.sets import DatasetImages, DemoScenes, ImageSet
-    from napari_corrclip.evaluation.benchmarking.report import set_notes
+    from napari_corrclip.evaluation.benchmarking.report import set_notes, sizes
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
     from napari_corrclip.evaluation.plotting import has_matplotlib
     from napari_corrclip.results.segmentation import package_versions
@@ -115,7 +119,7 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
         images = DemoScenes(SCENES if options.scenes is None else options.scenes)
     else:
         images = DatasetImages(dataset, options.scenes)
-        found = follow(survey_steps(replace(dataset, images=images.images)))
+        found = follow(survey_steps(images.dataset))
         found.check()
         for line in found.lines():
             say(line)
@@ -135,18 +139,17 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
         for kind in kinds
     }
     first = recipes[kinds[0]]
-    settings = images.settings(first.method)
+    settings = images.settings(first.settings)
     if options.settings is not None:
         settings = read_settings(options.settings, settings)
+    settings = at_detail(settings, cast("Detail", options.detail))
     if settings.stitched:
         raise InputError(
             "ablate measures the published attention, window by window, and the settings say stitched: true; "
             "set it to false."
         )
     tell_fetched(first)
-    segmenter: Segmenter = follow(
-        Segmenter.load_steps(replace(first, settings=settings, detail="standard"))
-    )
+    segmenter: Segmenter = follow(Segmenter.load_steps(replace(first, settings=settings)))
     sources = {kinds[0]: segmenter.regions}
     sources |= {kind: load_regions(recipes[kind]) for kind in kinds[1:]}
     device = describe_device(segmenter.clip.device)
@@ -170,6 +173,7 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
             f"Note: {str(left)!r} is of another run, which {way}; remove it where that is not wanted."
         )
     measured = follow(measure_steps(images, rows, sources, segmenter, kept=kept))
+    notes.append(f"{sizes(settings, first.dtype)}.")
     run = report.Run(
         command=command,
         preset=options.preset,
@@ -225,6 +229,7 @@ def _checked(options: Options) -> Dataset | None:
                 f"ablate takes no regions {kind!r}; choose {' or '.join(REGION_KINDS)}."
             )
     preset = get_preset(options.preset)
+    at_detail(preset.settings, cast("Detail", options.detail))
     if options.region_options and len(options.regions) != 1:
         raise InputError(
             "--region-option goes with one --regions; say which source the options are of."

@@ -489,6 +489,10 @@ def ablate(
         ),
     ] = None,
     dtype: Dtype = "float32",
+    detail: Annotated[
+        str,
+        typer.Option(metavar="standard|fine|native", help="Inference size, above the protocol's."),
+    ] = "standard",
     classes: Annotated[
         str | None,
         typer.Option("--classes", "-c", metavar="TEXT|FILE", help="Of a folder, as in evaluate."),
@@ -525,6 +529,7 @@ def ablate(
         typer.Option("--replace", help="Let it take the place of a finished ablation in DIR."),
     ] = False,
     device: Device = "auto",
+    _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
     """Switch the method on step by step, compare its similarities, and try variants of it.
@@ -545,6 +550,7 @@ def ablate(
                 region_options=parse_region_options(region_option or ()),
                 settings=settings,
                 dtype=dtype,
+                detail=detail,
                 classes=classes,
                 first=first,
                 ignore=tuple(ignore or ()),

@@ -69,8 +69,6 @@ def evaluate(options: Options) -> None:
             saved.
         typer.Exit: some images failed, with the exit code.
     """
-    from napari_corrclip.evaluation.benchmarking.evaluating import take
-
     part = None if options.part is None else read_part(options.part)
     classes = None if options.classes is None else read_numbered_classes(options.classes)
     try:
@@ -85,7 +83,7 @@ def evaluate(options: Options) -> None:
         if options.check:
             tell(*(f"Broken: {sentence}" for sentence in error.each))
         raise
-    dataset = take(every, options.images)
+    dataset = every.take(options.images)
     if options.check:
         _survey(dataset)
         return
@@ -195,6 +193,7 @@ def _run(
             command = shlex.join(["napari-corrclip", *sys.argv[1:]])
             output.write_evaluation(folder, scored, project, command, date, plots=options.plots)
             for note in report.notes(scored):
-                say(f"Note: {note}")
+                if note != dataset.remark:  # which was among the lines
+                    say(f"Note: {note}")
             tell(*report.console_lines(scored), f"{folder}{os.sep}")
     exit_by(codes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -100,8 +102,10 @@ def measure(
         robustness_steps(scenes, validation, recipe=recipe, damages=damages, remedies=remedies)
     )
     date = datetime.date.today().isoformat()
-    document = {"date": date, "versions": package_versions(), **figures_of(found)}
-    page = report.markdown(found, date)
+    command = shlex.join(["napari-corrclip", *sys.argv[1:]])
+    versions = package_versions()
+    document = {"date": date, "command": command, "versions": versions, **figures_of(found)}
+    page = report.markdown(found, command, date, versions)
     writers: dict[str, Writer] = {
         report.RECORD: text(json.dumps(document, indent=1) + "\n"),
         report.TABLES: text(page),

@@ -7,6 +7,7 @@ numbers, and all their sums are exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +19,7 @@ from napari_corrclip.maps.votes import crosstab
 
 RESAMPLES: Final = 2000
 FEWEST: Final = 5
-"""Images below which an interval decides nothing: of one image all draws are the same."""
+"""Images below which an interval is not told and decides nothing: of one image all draws are the same."""
 SEED: Final = 0
 
 # Of draws x images that are counted at once: 32 MB of float64.
@@ -42,14 +43,19 @@ class Interval:
     images: int
 
     @property
+    def told(self) -> bool:
+        """Whether its ends say anything: not of fewer than :data:`FEWEST` images."""
+        return self.images >= FEWEST and not math.isnan(self.low)
+
+    @property
     def above_zero(self) -> bool:
         """Whether the whole interval is above 0, of images enough to tell."""
-        return self.images >= FEWEST and self.low > 0
+        return self.told and self.low > 0
 
     @property
     def below_zero(self) -> bool:
         """Whether the whole interval is below 0, of images enough to tell."""
-        return self.images >= FEWEST and self.high < 0
+        return self.told and self.high < 0
 
 
 def class_counts(

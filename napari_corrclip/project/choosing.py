@@ -92,7 +92,7 @@ def choose(
         fresh = [record for record in fresh if is_in(record, part)]
         due, mine = [], [record for record in due if is_in(record, part)]
         for record in mine:
-            (fresh if _is_done(index, record) else due).append(record)
+            (fresh if is_done(index, record) else due).append(record)
     again = list[ItemRecord]()
     if features and index.recipe.scale is None:  # large images keep none
         room = _room(index, due, part, features)
@@ -192,7 +192,7 @@ def fresh_runs(index: Index) -> list[int]:
     return [
         run.id
         for run in index.runs()
-        if is_import(run) or (_key(run) == key and _words(run).finds_the_same(words))
+        if is_import(run) or (_key(run) == key and _found_the_same(run, words))
     ]
 
 
@@ -201,16 +201,26 @@ def is_import(run: RunRecord) -> bool:
     return not run.recipe
 
 
-def _key(run: RunRecord) -> str | None:
-    """Return the key of a run's recipe; ``None``: a newer version wrote it, which nobody follows here."""
+def recipe_of(run: RunRecord) -> Recipe | None:
+    """Return a run's recipe; ``None``: a newer version wrote it, which nobody follows here."""
     try:
-        return Recipe.from_json(run.recipe).key()
+        return Recipe.from_json(run.recipe)
     except InputError:
         return None
 
 
-def _words(run: RunRecord) -> Vocabulary:
-    return Vocabulary.from_document(load_json(run.vocabulary, f"The classes of run {run.id}"))
+def _key(run: RunRecord) -> str | None:
+    recipe = recipe_of(run)
+    return None if recipe is None else recipe.key()
+
+
+def _found_the_same(run: RunRecord, words: Vocabulary) -> bool:
+    """Whether a run's classes find what these do; those that a newer version wrote do not."""
+    try:
+        former = Vocabulary.from_document(load_json(run.vocabulary, f"The classes of run {run.id}"))
+    except InputError:
+        return False
+    return former.finds_the_same(words)
 
 
 def check_part(part: Part) -> None:
@@ -234,7 +244,7 @@ def is_in(record: ItemRecord, part: Part) -> bool:
     return int(hashlib.sha256(record.name.encode()).hexdigest()[:12], 16) % parts == number - 1
 
 
-def _is_done(index: Index, record: ItemRecord) -> bool:
+def is_done(index: Index, record: ItemRecord) -> bool:
     """Whether an item's folder has a result by today's settings, which is still to be collected."""
     try:
         outcome = Outcome.read(item_folder(index.folder, record.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -25,8 +25,8 @@ from napari_corrclip.project.former import Former
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
 from napari_corrclip.project.merged_classes import merged_class
+from napari_corrclip.project.one_runner import only_runner
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
-from napari_corrclip.project.running import only_runner
 from napari_corrclip.storage.disk import cannot_write, remove, sync_file, sync_folder
 from napari_corrclip.storage.temporary import temporary
 
@@ -78,7 +78,7 @@ def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ..
             known = ClassTree.of_rows(choices.tree, repr(PROJECT))
             # One that has no row begins with the classes that there are, and with merged ones.
             index.keep_tree(known.chosen(choices.vocabulary.parents) if choices.tree else known)
-        finish(_steps(index, former))
+        finish(take_steps(index, former))
         look_again(index)
         return index.passed_over
 
@@ -86,11 +86,13 @@ def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ..
 def collect_steps(index: Index) -> Steps[int]:
     """Take what lies in items' folders; see :meth:`~napari_corrclip.project.project.Project.collect`."""
     with only_runner(index.folder):
-        return (yield from _steps(index))
+        return (yield from take_steps(index))
 
 
-def _steps(index: Index, former: Former | None = None) -> Steps[int]:
-    """Take what lies in items' folders, and return of how many.
+def take_steps(
+    index: Index, former: Former | None = None, only: Collection[str] | None = None
+) -> Steps[int]:
+    """Take what lies in items' folders, and return of how many; for whoever is the only runner.
 
     What cannot be used is passed over, and told by the index.
 
@@ -98,16 +100,18 @@ def _steps(index: Index, former: Former | None = None) -> Steps[int]:
         index: of the project.
         former: that which this one is to take the place of; ``None``: none, and what a person has said in
             this one stays.
+        only: names of the folders; ``None``: all.
     """
     told: list[str] = []
     runs = Runs(index) if former is None else _begun(index, former)
     known = {record.name: record for record in index.items()}
-    outcomes = yield from _outcomes(index, known, former, told)
+    names = _names(index.folder) if only is None else sorted(only)
+    outcomes = yield from _outcomes(index, names, known, former, told)
     if former is None:
         outcomes = {
             name: outcome
             for name, outcome in outcomes.items()
-            if name not in known or _is_news(known[name], outcome)
+            if _is_news(known.get(name), outcome)
         }
     taken = 0
     for number, (name, outcome) in enumerate(outcomes.items()):
@@ -117,6 +121,9 @@ def _steps(index: Index, former: Former | None = None) -> Steps[int]:
         content = Content.read(folder, outcome if ahead is None else ahead)
         try:
             with index.transaction():
+                # Who has opened it since has taken it.
+                if former is None and not _is_news(index.item_called(name), outcome):
+                    continue
                 take_content(index, name, content, runs, former)
         except RefusedError as error:
             told.append(str(error))
@@ -128,8 +135,10 @@ def _steps(index: Index, former: Former | None = None) -> Steps[int]:
     return taken
 
 
-def _is_news(record: ItemRecord, outcome: Outcome) -> bool:
+def _is_news(record: ItemRecord | None, outcome: Outcome) -> bool:
     """Whether a folder says what the index has not, of an item of which no person has said anything."""
+    if record is None:
+        return True
     return record.state not in BY_HAND and (record.at, record.state) != (outcome.at, outcome.state)
 
 
@@ -147,18 +156,22 @@ def _begun(index: Index, former: Former) -> Runs:
 
 
 def _outcomes(
-    index: Index, known: Mapping[str, ItemRecord], former: Former | None, told: list[str]
+    index: Index,
+    names: Sequence[str],
+    known: Mapping[str, ItemRecord],
+    former: Former | None,
+    told: list[str],
 ) -> Steps[dict[str, Outcome]]:
     """Return what became of the items, by their folders' names; one folder an image.
 
     Args:
         index: of the project.
+        names: of the folders.
         known: items that it has, by their names.
-        former: as for :func:`_steps`.
+        former: as for :func:`take_steps`.
         told: gets a sentence on each folder that is passed over.
     """
     found: dict[str, Outcome] = {}
-    names = _names(index.folder)
     for number, name in enumerate(names):
         yield Progress("look", number, len(names))
         try:

@@ -7,6 +7,7 @@ which is tried; else by its rollback journal, where one writes at a time.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -100,9 +101,11 @@ class Database:
             if found < VERSION:
                 self._connection = _in_memory(connection)
             return
-        if not _has_log(connection):
+        if _has_log(connection):
+            connection.execute("PRAGMA synchronous = NORMAL")
+        else:  # where nothing less is safe when the power goes
+            connection.execute("PRAGMA synchronous = FULL")
             self._be_the_writer()
-        connection.execute("PRAGMA synchronous = NORMAL")
         with self.transaction():
             _migrate(connection)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -112,7 +115,7 @@ class Database:
         try:
             self._writer = take(self.folder / WRITER)
         except OSError as error:
-            raise cannot_write(self.folder, error) from None
+            raise cannot_be_changed(self.folder, error) from None
         if self._writer is None:
             raise InputError(
                 f"Another process has {str(self.folder)!r} open for writing, and its disk carries no "
@@ -211,6 +214,16 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
 
+def cannot_be_changed(folder: Path, error: OSError) -> InputError:
+    """Return the sentence for a project in whose folder nothing can be written."""
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return cannot_write(folder, error)
+    return InputError(
+        f"The project in {str(folder)!r} can be looked at and not changed ({error.strerror}); look at its "
+        "permissions, or go on with a copy of it."
+    )
+
+
 def settle(path: Path) -> None:
     """Put what its log has into an index's file, which is whole without any other then.
 
@@ -285,6 +298,8 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         connection.close()
         _, _, log, memory = files_of(path)
+        if read_only and _is_half_written(error):
+            return _copied_with(path)
         if (
             read_only
             and _code(error) in _CLOSED
@@ -309,7 +324,7 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _copied_with(path: Path) -> sqlite3.Connection:
-    """Return a copy in memory of a file and its log: its writer was killed, and its disk is read-only now."""
+    """Return a copy in memory of a file whose writer was killed, by its log or journal; it stays as it is."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder, path.name)
         for old, new in zip(files_of(path), files_of(copied), strict=True):
@@ -360,6 +375,11 @@ def _has_log(connection: sqlite3.Connection) -> bool:
     return False
 
 
+def _is_half_written(error: sqlite3.DatabaseError) -> bool:
+    """Whether a writer was killed amid a transaction, which its rollback journal takes back."""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK
+
+
 def _number(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
@@ -373,6 +393,8 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
     code = _code(error)
     if code in _BUSY:
         return f"Another process has been writing to {str(path)!r} for {WAIT:g} seconds; try again."
+    if _is_half_written(error):
+        return f"Who wrote {str(path)!r} was stopped amid it; open the project again."
     if code == sqlite3.SQLITE_FULL:
         return (
             f"The disk of {str(path)!r} is full; what was said to be saved is; make room and go on."

@@ -95,8 +95,17 @@ def place_from(place: str | os.PathLike[str], folder: Path) -> str:
     path = Path(text).expanduser()
     if is_pattern(path, text):
         pattern = os.path.join(glob.escape(os.getcwd()), _expanded(text))  # noqa: PTH109, PTH118 - no path
-        return os.path.relpath(pattern, glob.escape(str(folder)))
-    return os.path.relpath(path, folder)
+        return seen_from(pattern, glob.escape(str(folder)))
+    return seen_from(path, folder)
+
+
+def seen_from(place: str | Path, folder: str | Path) -> str:
+    """Return a place, or a pattern, as it is seen from a folder, with ``/``; absolute on another drive."""
+    try:
+        seen = os.path.relpath(place, folder)
+    except ValueError:
+        seen = os.path.abspath(place)  # noqa: PTH100 - of a pattern
+    return seen.replace(os.sep, "/")
 
 
 def is_pattern(path: Path, text: str) -> bool:

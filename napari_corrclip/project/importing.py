@@ -41,10 +41,10 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
+from napari_corrclip.project.one_runner import only_runner
 from napari_corrclip.project.own_classes import bring_classes
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.reviewing import mark, reviewed
-from napari_corrclip.project.running import only_runner
 from napari_corrclip.project.words import Names, current
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
 from napari_corrclip.vocabulary.classes import color_is_given

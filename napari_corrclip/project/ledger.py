@@ -76,13 +76,8 @@ class Folders:
 
     def fail(self, task: Task, reason: str) -> None:
         """Write why an item has no result into its folder, unless a person has said something about it."""
-        if self.is_decided(task) or task.again:
-            return
-        record = task.record
-        Outcome(
-            record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=now(),
-            plane=record.plane, stack=task.stack,
-        ).write_new(task.folder)  # fmt: skip
+        if not (self.is_decided(task) or task.again):
+            _write_failure(task, reason, now())
 
     def end(self, *, whole: bool) -> None:
         """Do nothing."""
@@ -135,8 +130,9 @@ class Indexed(Folders):
             if task.again:
                 self._index.restore(task.record)
             else:
-                super().fail(task, reason)
-                self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
+                at = now()  # of both, else what the folder says would be news
+                _write_failure(task, reason, at)
+                self._index.mark(task.record.id, ItemState.FAILED, reason=reason, at=at)
             self._index.note_failure(self._run)
         self._begun.pop(task.record.name, None)
 
@@ -148,6 +144,15 @@ class Indexed(Folders):
                     self._index.restore(former)
             if whole:
                 self._index.end_run(self._run)
+
+
+def _write_failure(task: Task, reason: str, at: float) -> None:
+    """Write into an item's folder why it has no result."""
+    record = task.record
+    Outcome(
+        record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=at,
+        plane=record.plane, stack=task.stack,
+    ).write_new(task.folder)  # fmt: skip
 
 
 def _is_taken(folder: Path) -> bool:

@@ -30,6 +30,7 @@ from napari_corrclip.project import (
     listing,
     merged_classes,
     naming,
+    one_runner,
     relabelling,
     relinking,
     reviewing,
@@ -776,7 +777,7 @@ class Project:
         """
         files = comparing.look_at_files(self._index)
         states = self._index.count()
-        if ItemState.RUNNING in states and not running.is_running(self.folder):
+        if ItemState.RUNNING in states and not one_runner.is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
@@ -1239,8 +1240,8 @@ class Project:
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
 
-        What is done stays done however a run ends; the next one goes on. What a person has begun to correct
-        is left as it is.
+        What is done stays done however a run ends; the next one goes on, and takes in what parts have left in
+        the items' folders. What a person has begun to correct is left as it is.
 
         Args:
             segmenter: networks of the project's recipe that are loaded already.

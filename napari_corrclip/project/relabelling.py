@@ -12,19 +12,20 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.choosing import fresh_runs, is_import
+from napari_corrclip.project.choosing import fresh_runs, is_import, recipe_of
 from napari_corrclip.project.features import read_features, size_of_features
 from napari_corrclip.project.folder import RESULT, Outcome, image_in, item_folder, now
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.ledger import Indexed
+from napari_corrclip.project.one_runner import only_runner
 from napari_corrclip.project.prelabelling import noted
 from napari_corrclip.project.proposals import NotSavedError, Proposals
 from napari_corrclip.project.reclassifying import reclassify_steps
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, check_unchanged
 from napari_corrclip.project.run import Event, Item, Report, run_steps
-from napari_corrclip.project.running import loading, only_runner
+from napari_corrclip.project.running import loading
 from napari_corrclip.project.task import Proposal, Task
 from napari_corrclip.project.vectors import read_vectors
 from napari_corrclip.results.folder import read_provenance
@@ -54,10 +55,9 @@ def items_to_relabel(index: Index) -> Relabelled:
     """Return the items; see :meth:`~napari_corrclip.project.project.Project.items_to_relabel`."""
     fresh, encoding = set(fresh_runs(index)), index.recipe.features_key()
     # Of large images no features are kept.
+    recipes = {run.id: recipe_of(run) for run in index.runs() if not is_import(run)}
     same = {
-        run.id
-        for run in index.runs()
-        if not is_import(run) and Recipe.from_json(run.recipe).features_key() == encoding
+        run for run, how in recipes.items() if how is not None and how.features_key() == encoding
     }
     ready, others = list[ItemRecord](), list[ItemRecord]()
     for record in index.items([ItemState.PRELABELLED]):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.finding import is_pattern
+from napari_corrclip.project.finding import is_pattern, seen_from
 from napari_corrclip.project.folder import Outcome, image_in, item_folder, relative
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import write_choices
@@ -155,10 +155,10 @@ def _place_now(folder: Path, place: str, before: Path, after: Path) -> str:
     """Return a place as seen from a project's folder, when what was in ``before`` is in ``after``."""
     path = image_in(folder, place)
     if _is_moved(folder, path, before):
-        return os.path.relpath(after / path.relative_to(before), folder)
+        return seen_from(after / path.relative_to(before), folder)
     if is_pattern(path, place):  # in which the names of folders are written as patterns are
         here, old, new = (Path(glob.escape(str(each))) for each in (folder, before, after))
         path = image_in(here, place)
         if _is_moved(here, path, old):
-            return os.path.relpath(new / path.relative_to(old), here)
+            return seen_from(new / path.relative_to(old), here)
     return place

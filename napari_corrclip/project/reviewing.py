@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source, restore
-from napari_corrclip.annotation.files.log import glance, has_session, is_open
+from napari_corrclip.annotation.files.log import glance, has_session, is_open, went_on
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.errors import InputError, NotWrittenError
 from napari_corrclip.images import ImageOptions
@@ -72,22 +72,24 @@ def reviewed(
     with index.transaction():
         record = _collected(index, record)
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
+    if not (folder / RESULT).exists() and not has_session(folder / SESSION):
+        raise InputError(f"{record.title!r} has no result; run it first.")
     rgb = None
     if pixels and not is_large(folder):
         rgb = read_plane(image, record.plane, as_it_was_read(folder)).rgb
     file = check_unchanged(record, image)
     before = written(folder)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
-    journal = Journal(session, folder / SESSION)
     with contextlib.ExitStack() as held:
-        held.callback(journal.close)
-        check_not_run_again(record, folder, before)
+        # It is let go of when the index was told: who has it next may decide otherwise.
+        journal = held.enter_context(_journal(record, session, folder))
         # Now, since the process may be killed in between.
-        with index.transaction():
+        with index.transaction():  # in which no run takes the item
+            check_not_run_again(record, folder, before)
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
             if not record.plane:  # of a stack it would be noted that there are no new planes
                 index.note_times([NotedFile(record.id, (), *file, record.digest)])
-        begun = index.item(record.name)
+            begun = index.item(record.name)
         moved = follow_merges(session, index.vocabulary, Names(index))
         if moved:
             take(index, record, session, by, decided=False, moved=moved)
@@ -99,7 +101,7 @@ def reviewed(
             moved = dict(moved)
             with contextlib.suppress(ClosedError):  # the set's classes may be others by now
                 moved |= follow_merges(session, index.vocabulary, Names(index))
-            journal.close()
+            journal.wait()
             edited = session.timeline.edits != edits
             try:
                 _end(index, begun, record, journal, by, edited=edited, moved=moved)
@@ -108,6 +110,24 @@ def reviewed(
                     raise ClosedError(_not_told(index.folder, record, edited=edited)) from None
         if journal.problem is not None:
             raise NotWrittenError(journal.problem)
+
+
+def _journal(record: ItemRecord, session: Session, folder: Path) -> Journal:
+    """Return the journal of an item's session that was read.
+
+    Raises:
+        InputError: somebody else has it open, or had it since.
+    """
+    place = folder / SESSION
+    try:
+        return Journal(session, place)
+    except InputError:
+        end = session.on_disk if session.journal_folder == place.absolute() else None
+        if not (has_session(place) if end is None else went_on(place, end)):
+            raise
+        raise InputError(
+            f"{record.title!r} was opened by somebody else just before; open it again."
+        ) from None
 
 
 def _not_told(folder: Path, record: ItemRecord, *, edited: bool) -> str:
@@ -139,26 +159,28 @@ def _end(
         index: of the project.
         begun: the item when it began.
         former: the item before.
-        journal: of the session, closed; what it could not write is not taken.
+        journal: of the session; what it could not write is not taken.
         by: who corrected.
         edited: whether anything was.
         moved: label values that became others', or their own again, while it was open.
     """
-    now = index.item(begun.name)
-    untouched = (now.state, now.at) == (begun.state, begun.at)
-    folder = item_folder(index.folder, begun.name)
-    if edited and journal.whole:
+    folder, session = item_folder(index.folder, begun.name), journal.session
+    takes = edited and journal.whole
+    said = takes and (former.state in BY_HAND or decides(session))
+    adopted = False
+    with index.transaction():
+        now = index.item(begun.name)
         # What was said of the item meanwhile, as that it is verified, stays.
-        said = former.state in BY_HAND or decides(journal.session)
-        if untouched and not said:  # other words, or what a lesson says, are no decision
-            with index.transaction():
-                index.restore(former)
-        decided = untouched and said
-        take(index, begun, journal.session, by, decided=decided, moved=moved)
-        keep_means(folder, journal.session)
-    elif untouched and not (edited and is_corrected(folder)):
-        with index.transaction():
+        untouched = (now.state, now.at) == (begun.state, begun.at)
+        # Other words, or what a lesson says, are no decision.
+        if untouched and not said and (takes or not (edited and is_corrected(folder))):
             index.restore(former)
+        if takes:
+            adopted = _take(index, begun, session, by, decided=untouched and said, moved=moved)
+    if adopted:
+        write_choices(index)
+    if takes:
+        keep_means(folder, session)
 
 
 def written(folder: Path) -> tuple[int, int] | None:
@@ -207,9 +229,17 @@ def catch_up(index: Index) -> int:
             session = restore(folder / SESSION)
         except InputError:  # it is told when it is opened
             continue
-        if _decides_more(index, record, session):
-            take(index, record, session, record.by)
-            caught += 1
+        if not _decides_more(index, record, session):
+            continue
+        adopted = False
+        with index.transaction():
+            now = index.item(record.name)
+            # Who has opened it since, or left it, tells the index himself.
+            if (now.state, now.at) == (record.state, record.at):
+                adopted = _take(index, record, session, record.by)
+                caught += 1
+        if adopted:
+            write_choices(index)
     return caught
 
 
@@ -294,14 +324,28 @@ def take(
 ) -> None:
     """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
     with index.transaction():
-        _collected(index, record)
-        adopted = adopt(index, session.vocabulary)
-        index.take_regions(record.id, session.table, None, by=by, moved=moved)
-        if decided:
-            index.mark(record.id, ItemState.IN_REVIEW, by=by)
-        write_outcome(index, record.name)
+        adopted = _take(index, record, session, by, decided=decided, moved=moved)
     if adopted:
         write_choices(index)
+
+
+def _take(
+    index: Index,
+    record: ItemRecord,
+    session: Session,
+    by: str,
+    *,
+    decided: bool = True,
+    moved: Mapping[int, int] | None = None,
+) -> bool:
+    """Take note of a session inside a transaction; return whether the set has other classes by it."""
+    _collected(index, record)
+    adopted = adopt(index, session.vocabulary)
+    index.take_regions(record.id, session.table, None, by=by, moved=moved)
+    if decided:
+        index.mark(record.id, ItemState.IN_REVIEW, by=by)
+    write_outcome(index, record.name)
+    return adopted
 
 
 def mark(index: Index, records: Iterable[ItemRecord], state: ItemState, by: str) -> None:

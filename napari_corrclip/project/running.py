@@ -1,36 +1,33 @@
-"""The run of a project, alone or as a part of several, and that it is the only one."""
+"""The run of a project, alone or as a part of several."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
-from napari_corrclip.project.choosing import check_part, choose, is_in
+from napari_corrclip.project.choosing import check_part, choose, is_done, is_in
 from napari_corrclip.project.cluster import Cluster
+from napari_corrclip.project.collecting import take_steps
 from napari_corrclip.project.folder import image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
 from napari_corrclip.project.ledger import Folders, Indexed, Ledger
+from napari_corrclip.project.one_runner import check_nobody_runs, only_runner
 from napari_corrclip.project.prelabelling import prelabel_steps
 from napari_corrclip.project.proposals import USUAL, Extras
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import as_it_was_read, can_be_read_again, catch_up
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.task import Proposal, Task
-from napari_corrclip.storage.disk import cannot_write
-from napari_corrclip.storage.locks import take
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.segmenter import Segmenter
-
-_RUNNER = ".runner.lock"
 
 
 def project_steps(
@@ -70,10 +67,13 @@ def project_steps(
                 index.free_running()
         else:
             check_part(part)
-            if is_running(index.folder):  # it writes into the same folders
-                raise _is_at_work(index.folder)
+            check_nobody_runs(index.folder)  # it would write into the same folders
         chosen = choose(index, stale=stale, part=part, features=extras.features, only=only)
         if part is None:
+            # What parts of a run have made, or one that was killed before the index knew, is not made again.
+            made = [record.name for record in chosen.due if is_done(index, record)]
+            if made and (yield from take_steps(index, only=made)):
+                chosen = choose(index, stale=stale, features=extras.features, only=only)
             ledger = Indexed(index, vocabulary, recipe)
         else:
             extras = replace(extras, features=extras.features // part[1])
@@ -114,42 +114,6 @@ def _tasks(index: Index, records: Sequence[ItemRecord], *, again: bool = False) 
             again=again,
             options=as_it_was_read(folder) if again else None,
         )
-
-
-@contextlib.contextmanager
-def only_runner(folder: Path) -> Iterator[None]:
-    """Be the one process that runs a project.
-
-    Raises:
-        InputError: another one does, or nobody may write there.
-    """
-    try:
-        lock = take(folder / _RUNNER)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    if lock is None:
-        raise _is_at_work(folder)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _is_at_work(folder: Path) -> InputError:
-    return InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
-
-
-def is_running(folder: Path) -> bool:
-    """Whether somebody runs a project now."""
-    if not (folder / _RUNNER).exists():
-        return False
-    try:
-        lock = take(folder / _RUNNER, create=False)
-    except OSError:
-        return False
-    if lock is not None:
-        lock.release()
-    return lock is None
 
 
 def _given(segmenter: Segmenter) -> Callable[[], Steps[Segmenter]]:

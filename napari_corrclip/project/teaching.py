@@ -14,9 +14,9 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import SESSION, is_corrected, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.one_runner import only_runner
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, read_session
-from napari_corrclip.project.running import only_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ def _teach(index: Index, lesson: ProjectLesson, record: ItemRecord) -> int | Non
         return None
     with Journal(session, folder / SESSION) as journal:
         learning.apply(found)
-    if journal.problem is not None:
-        raise InputError(journal.problem)
-    with index.transaction():
-        index.take_regions(record.id, session.table, None)
+        journal.wait()
+        if journal.problem is not None:
+            raise InputError(journal.problem)
+        with index.transaction():  # before somebody else decides
+            index.take_regions(record.id, session.table, None)
     return None if found.taught is None else found.learnt
 
 

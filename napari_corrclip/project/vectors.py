@@ -55,7 +55,7 @@ _MEANS: Mapping[str, str] = {
     "similarity": "F16",
 }
 _NETWORKS = ("clip_network", "similarity_network")
-_REMEDY = "say that the item is new (Project.mark) and run it again, or go on without"
+_REMEDY = "mark the image new and run it again if nobody has corrected it, or go on without"
 _MEANS_REMEDY = "remove the file, or go on without"
 _USUAL_REGIONS = 350
 """So many superpixels, or masks of SAM, an image is taken to have before the first one is run."""
@@ -91,7 +91,7 @@ def read_vectors(folder: Path) -> RegionVectors:
         why = "it was run without them, by an earlier version or not here"
         if is_large(folder):
             why = "a large image keeps none"
-        raise InputError(f"{folder.name!r} has no vectors of its regions ({why}); {_REMEDY}.")
+        raise InputError(f"The image has no vectors of its regions ({why}); {_REMEDY}.")
     with _used(path, _REMEDY):
         arrays, said = _read(
             path, FORMAT, _TYPES, ("projection", "classes"), _REMEDY, optional=("similarity",)

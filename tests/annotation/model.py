@@ -435,6 +435,12 @@ class Model:
             if value >= 0 and not decided[self.run == run].any()
         }
 
+    def _by_classes(
+        self, said: tuple[int, list[float]], old: Vocabulary
+    ) -> tuple[int, list[float]]:
+        by = dict(zip(old.values, said[1], strict=True))
+        return said[0], [by.get(value, 0.0) for value in self.vocabulary.values]
+
     def set_vocabulary(
         self,
         vocabulary: Vocabulary,
@@ -476,15 +482,24 @@ class Model:
         self.vocabulary = vocabulary
         if result is not None:
             taught, numbers, was = self.taught, self._numbers(), self.run
+            chances = self.chances_of_run
             self._take(result)
-            if vocabulary.values == old.values and np.array_equal(numbers, self._numbers()):
+            if np.array_equal(numbers, self._numbers()):
                 before, now = (sorted(set(ids.ravel().tolist()) - {0}) for ids in (was, self.run))
                 self.taught = {
-                    new: taught[id_] for id_, new in zip(before, now, strict=True) if id_ in taught
+                    new: self._by_classes(taught[id_], old)
+                    for id_, new in zip(before, now, strict=True)
+                    if id_ in taught
+                    and taught[id_][0] not in gone
+                    and likeliest(chances[id_], old)
+                    == likeliest(self.chances_of_run[new], vocabulary)
                 }
             return
-        if vocabulary.values != old.values:
-            self.taught = {}
+        self.taught = {
+            run: self._by_classes(said, old)
+            for run, said in self.taught.items()
+            if said[0] not in gone
+        }
         self.prediction[np.isin(self.prediction, list(gone))] = 0
         self.chances_of_run = {
             one: np.array(
@@ -529,3 +544,7 @@ class Model:
             shown[self.regions == one] = value
         lost = decided & (self.pins < 0) & (shown != before)
         self.pins[lost] = before[lost]
+
+
+def likeliest(chances: NDArray[np.float64], words: Vocabulary) -> int:
+    return words.values[int(np.argmax(chances))]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from napari_corrclip.annotation import Journal, Source, has_session, journal_folder, restore
+from napari_corrclip.annotation.files.log import is_open
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.locks import take
 from tests.annotation.killed import kill_once
 from tests.annotation.random_edits import digest, edit, new_session
 from tests.forms import short
@@ -27,6 +30,36 @@ def test_a_journal_holds_what_was_done(tmp_path: Path, records: int) -> None:
             # as after a crash: nothing was closed
             assert digest(restore(tmp_path)) == digest(session)
     assert has_session(tmp_path)
+
+
+@pytest.mark.parametrize("records", [1, 200])
+def test_what_somebody_else_did_since_it_was_read_is_not_written_over(
+    tmp_path: Path, records: int
+) -> None:
+    with Journal(new_session(1), tmp_path):
+        pass
+    theirs = restore(tmp_path)
+    with Journal(theirs, tmp_path, records=records) as journal:
+        theirs.assign(1, "sky")
+        journal.wait()
+        ours = restore(tmp_path)  # between two edits
+        theirs.assign(2, "sky")
+        theirs.assign(3, "sky")
+    with pytest.raises(InputError, match="was edited in another window"):
+        Journal(ours, tmp_path)
+    assert digest(restore(tmp_path)) == digest(theirs)
+
+
+def test_a_look_whether_a_session_is_open_keeps_nobody_out(tmp_path: Path) -> None:
+    """Whoever looks holds the lock for a moment, as a run does of each item."""
+    with Journal(new_session(1), tmp_path):
+        pass
+    session = restore(tmp_path)
+    looking = take(tmp_path / "lock")
+    assert looking is not None
+    threading.Timer(0.02, looking.release, kwargs={"keep": True}).start()
+    with Journal(session, tmp_path):
+        assert is_open(tmp_path)
 
 
 def test_a_record_that_was_cut_off_costs_only_itself(tmp_path: Path) -> None:

@@ -169,6 +169,23 @@ def test_decided_regions_never_change(images: list[Image]) -> None:
     assert not set(learning.look_out().regions) & set(some)
 
 
+def test_what_was_decided_since_is_not_counted_as_learnt(images: list[Image]) -> None:
+    session = Session(images[0].result)
+    learning = session.learn(Lesson.new(WORDS.values), images[0].vectors)
+    correct(images[0], session, 30)
+    found = learning.look_out()
+    decided, *left = found.regions
+    session.accept(decided)
+    now = learning.what_is_left(found)
+    assert (now.regions, now.undecided) == (tuple(left), found.undecided - 1)
+    assert sum(times for *_, times in now.pairs) == len(left)
+    before = {row.id: row.value for row in session.rows()}
+    made = learning.apply(found)
+    changed = {row.id for row in session.rows() if row.value != before[row.id]}
+    assert changed == set(left)
+    assert made.title == f"Learnt: {len(left)} regions"
+
+
 def test_merged_and_split_regions_teach_what_lies_in_them(images: list[Image]) -> None:
     image = images[0]
     session = Session(image.result)

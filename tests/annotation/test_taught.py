@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.edits.predictions import teach
+from napari_corrclip.annotation.edits.predictions import change_vocabulary, teach
 from napari_corrclip.annotation.evidence import NOT_TAUGHT, Taught
 from napari_corrclip.annotation.region import Voting
 from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import look
 from tests.annotation.seen import Seen, one_sentence
@@ -102,14 +105,67 @@ def test_parts_of_a_taught_region_show_what_it_was_taught(session: Session) -> N
     assert {session.region(part).value for part in made.updated} == {session.vocabulary.values[0]}
 
 
-def test_other_classes_and_other_runs_are_of_the_networks_alone(session: Session) -> None:
-    one = session.vocabulary.names[0]
-    session.teach(all_of(session, one))
+def reordered(words: Vocabulary) -> Vocabulary:
+    return words.reorder(words.names[::-1])
+
+
+def added(words: Vocabulary) -> Vocabulary:
+    return words.add("another")
+
+
+def unused_gone(words: Vocabulary) -> Vocabulary:
+    return words.remove(words.names[-1])
+
+
+@pytest.mark.parametrize("changed", [reordered, added, unused_gone])
+def test_what_is_taught_stays_where_other_classes_come_go_and_move(
+    session: Session, changed: Callable[[Vocabulary], Vocabulary]
+) -> None:
+    session.teach(all_of(session, session.vocabulary.names[0], p=0.7))
     taught = Seen(session)
-    session.set_vocabulary(session.vocabulary.add("another"))
-    assert session.state.evidence.taught is None
+    before = {row.id: (row.value, row.confidence) for row in session.rows()}
+    session.set_vocabulary(changed(session.vocabulary))
+    assert {row.id: (row.value, row.confidence) for row in session.rows()} == before
     session.undo()
     Seen(session).same(taught)
+
+
+def test_a_new_class_from_examples_changes_no_other_region(session: Session) -> None:
+    session.teach(all_of(session, session.vocabulary.names[0]))
+    before = {row.id: row.value for row in session.rows()}
+    example = int(session.ids[0])
+    session.new_class("type B", [example])
+    after = {row.id: row.value for row in session.rows()}
+    assert {region for region in before if after[region] != before[region]} == {example}
+
+
+def test_nothing_is_said_any_more_of_a_class_that_goes(session: Session) -> None:
+    own = {row.id: row.value for row in session.rows()}
+    first = session.vocabulary.classes[0]
+    session.teach(all_of(session, first.name))
+    session.set_vocabulary(session.vocabulary.remove(first.name))
+    assert session.state.evidence.taught is None
+    shown = {row.id: row.value for row in session.rows()}
+    assert all(shown[region] == value for region, value in own.items() if value != first.value)
+
+
+def test_what_networks_that_are_asked_anew_say_otherwise_shows(session: Session) -> None:
+    one = session.vocabulary.names[0]
+    session.teach(all_of(session, one))
+    result = small_result(SHAPE, seed=3)[0]
+    chances = result.region_probabilities.copy()
+    chances[0] = np.roll(chances[0], 1)  # another class is the likeliest
+    again = replace(result, region_probabilities=chances)
+    session.timeline.do(change_vocabulary(session.state, session.vocabulary, again))
+    taught = session.state.evidence.taught
+    assert taught is not None
+    assert taught.values[0] == NOT_TAUGHT
+    assert (taught.values[1:] == session.vocabulary.value_of(one)).all()
+
+
+def test_other_regions_are_of_the_networks_alone(session: Session) -> None:
+    session.teach(all_of(session, session.vocabulary.names[0]))
+    taught = Seen(session)
     session.rerun(look(session, 5))  # type: ignore[arg-type]
     assert session.state.evidence.taught is None
     session.undo()

@@ -119,7 +119,7 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
     assert ablate(*args) == 2  # a folder ignores no value by itself
     assert "value 255" in capsys.readouterr().err
     args += ["--ignore", 255]
-    assert ablate(*args, "--scenes", 1) == 0
+    assert ablate(*args, "--scenes", 1, "--detail", "native", "--offline") == 0
     told = capsys.readouterr().err
     notes = [
         "Only 1 of 2 images is scored, so that figures are not comparable.",
@@ -127,12 +127,19 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         "and their words; --preset names others.",
     ]
     document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
-    assert document["notes"] == notes
+    sizes = "Short side own, windows of 128 every 64 pixels, in float32."
+    assert document["notes"] == [*notes, sizes]
     assert document["title"] == "set, 1 image"
     page = Path("out/ablation.md").read_text(encoding="utf-8")
     for note in notes:
         assert f"Note: {note}" in told
         assert note in page
+    assert sizes in page
+    # Of one image there is no interval.
+    scope = document["sources"]["superpixels"]["scope"]["groups"]["all"]
+    gain = f"{100 * scope['difference']['value']:+.1f}"
+    assert f"| + scope | {100 * scope['miou']['value']:.1f} ({gain}) |" in page
+    assert document["settings"]["short_side"] is None
     assert document["images"] == 1
     assert list(document["sources"]["superpixels"]["base"]["groups"]) == ["all"]
     assert ablate(*args, "--scenes", 3, "--replace") == 2
@@ -145,6 +152,7 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--scenes", 0], "--scenes 0 cannot be measured"),
         (["--regions", "given"], "ablate takes no regions 'given'"),
         (["--preset", "none"], "There is no preset 'none'"),
+        (["--detail", "huge"], "There is no detail 'huge'"),
         (["--validation", 3], "--validation goes with --variants"),
         (["--variants", "--validation", 0], "--validation 0 chooses nothing"),
         (["--variants", "--regions", "superpixels"], "--variants are judged by SAM's regions"),

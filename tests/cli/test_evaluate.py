@@ -90,6 +90,12 @@ def test_a_folder_is_run_scored_and_reported(
     assert len(worst) == 3
     with Image.open(worst[0]) as picture:
         assert picture.width > 3 * 512
+    lowest = record(out)["worst"]
+    assert isinstance(lowest, list)
+    assert f"| {lowest[0]['name']} | {100 * lowest[0]['miou']:.1f} | " in text
+    assert f"![{lowest[0]['name']}](evaluation-worst-1.png)" in text
+    assert " s an image on cpu (" in text
+    assert "every 64 pixels, in float32.\n" in text  # and nothing of a background that there is not
     before = (out / "evaluation.json").read_bytes()
     assert evaluate(world, out, "--oracle", "--no-plots") == 0
     assert "0 images run" in capsys.readouterr().out
@@ -114,12 +120,18 @@ def test_more_images_are_added_to_some(
     out = tmp_path / "out"
     assert evaluate(world, out, "--images", "1", "--no-plots") == 0
     assert record(out)["images"] == 1
-    capsys.readouterr()
+    told = capsys.readouterr().err
+    assert "world: 1 image with truth, of 3 that are here" in told
+    only = "Only 1 of 3 images is scored, so that figures are not comparable."
+    assert f"Note: {only}" in told
+    assert only in (out / "evaluation.md").read_text()
     assert evaluate(world, out, "--images", "2", "--no-plots") == 0
     assert "1 image run" in capsys.readouterr().out
     assert record(out)["images"] == 2
+    assert evaluate(world, out, "--images", "4", "--no-plots") == 2
+    assert "has 3 images here and 4 were asked for" in capsys.readouterr().err
     assert evaluate(world, out, "--images", "0", "--no-plots") == 2
-    assert "0 images cannot be evaluated" in capsys.readouterr().err
+    assert "0 images cannot be measured" in capsys.readouterr().err
 
 
 def test_parts_are_run_and_scored_together(
@@ -336,13 +348,16 @@ def test_published_figures_stand_beside_ours(preset: str, tmp_path: Path) -> Non
     scores.add(
         "a", square(1).astype(int), np.where(np.arange(64) < 48, 1, 2) * square(1), square(1)
     )
-    recipe = Recipe(preset, settings=dataset.settings(Settings(tau=0.5)))
-    evaluation = Evaluation(dataset, recipe, scores, {"sam": scores.ceiling}, (), 1.0)
-    page = report.markdown(evaluation, "the command", "2026-11-29", {"python": "3"}, [])
+    own = dataset.settings(Settings(tau=0.5))
+    recipe = Recipe(preset, settings=own, dtype="bfloat16", detail="native")
+    evaluation = Evaluation(dataset, recipe, scores, {"sam": scores.ceiling}, (), 1.0, ("cpu",))
+    page = report.markdown(evaluation, "the command", "2026-11-29", {"python": "3"}, [], {})
     document = json.loads(report.to_json(evaluation, "the command", "2026-11-29", {}))
     lines = "\n".join(report.console_lines(evaluation))
     assert "2026-11-29: `the command`" in page
     assert "tau 0.5 and not 0.25" in page
+    assert "dtype bfloat16 and not float32" in page
+    assert "Short side own, windows of 336 every 112 pixels, in bfloat16.\n" in page
     if preset == "lite":
         assert "| mIoU | 37.5 |  |  |" in page
         assert document["figures"][0]["published"] is None

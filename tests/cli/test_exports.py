@@ -17,6 +17,7 @@ from napari_corrclip.project.export.formats import FORMATS
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+from tests.prepared import prepared
 
 OPTIONS = ("--regions", "superpixels", "--region-option", "n_segments=20", "-c", "red, blue, wood")
 
@@ -31,11 +32,16 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def run(images: Path) -> Path:
+    made = images.with_name("set.corrclip-project")
+    assert app.run(["project", "create", str(images.with_name("set")), str(images), *OPTIONS]) == 0
+    assert app.run(["project", "run", str(made)]) == 0
+    return made
+
+
 @pytest.fixture
 def labelled(images: Path) -> Path:
-    assert app.run(["project", "create", "set", str(images), *OPTIONS]) == 0
-    assert app.run(["project", "run", "set.corrclip-project"]) == 0
-    return Path("set.corrclip-project")
+    return Path(prepared(images, "", run).name)
 
 
 def test_the_whole_way_there_and_back(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:

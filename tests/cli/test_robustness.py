@@ -27,7 +27,13 @@ def test_a_damage_and_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert found["knobs"]["contrast stretch"] in (0.5, 2)
     page = (out / "robustness.md").read_text()
     assert page in told
-    assert f"| none | {100 * curve[0]:.1f} (" in page
+    assert f"| none | {100 * curve[0]:.1f} |" in page  # of one scene there is no interval
+    cost = found["costs"]["contrast 1"]["pairs"][0]
+    assert cost == pytest.approx(curve[2] - curve[0])
+    assert f"| {100 * cost:+.1f} |" in page
+    assert found["command"].startswith("napari-corrclip ")
+    assert found["command"] in page
+    assert found["device"] in page
     assert "noise" not in page
     with Image.open(out / "robustness-curves.png") as picture:
         assert picture.width > 500

@@ -176,7 +176,14 @@ def test_what_a_killed_run_has_left_is_run_again(labelled: Project, segmenter: S
     with labelled._index.transaction():
         labelled._index.mark(item.id, ItemState.RUNNING)
     assert labelled.status().states[ItemState.NEW] == 1
+    # It was killed when the result was there, and the index did not know of it yet.
+    assert labelled.run(segmenter=segmenter, progress=False).done == ()
+    assert (labelled.item(item).state, labelled.item(item).at) == (item.state, item.at)
+    labelled.choose(OTHERS)  # before there was another one
+    with labelled._index.transaction():
+        labelled._index.mark(item.id, ItemState.RUNNING)
     assert labelled.run(segmenter=segmenter, progress=False).done == (item.name,)
+    assert classes_of(labelled, item) == ["red", "green", "background"]
 
 
 def test_an_edit_that_the_disk_refuses_is_told_and_not_in_the_index(labelled: Project) -> None:

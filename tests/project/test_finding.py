@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 import zarr
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.finding import find_images, place_from
+from napari_corrclip.project.finding import find_images, place_from, seen_from
+from napari_corrclip.project.project import Project
 from tests.users import another_user, open_folder
 
 
@@ -161,3 +163,37 @@ def test_names_in_a_list_have_whatever_names_may_have(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("\r\n".join([*given, ""]), encoding="utf-8", newline="")
     assert sorted(path.name for path in find_images(listed)) == sorted(given)
+
+
+def test_images_on_another_drive_are_found_again_and_relinked(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From which Windows knows no way to the project."""
+
+    def relpath(path: object, start: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", relpath)
+    pattern, moved = str(folder / "*.png"), folder.with_name("moved")
+    home = tmp_path_factory.mktemp("project")
+    with Project.create(home / "set", "cat", [folder / "deep", pattern]) as project:
+        assert project._index.places == sorted([pattern, str(folder / "deep")])
+        assert [Path(item.path) for item in project.items(order="path")] == [
+            folder / "b.png",
+            folder / "deep/er/c.tif",
+        ]
+        (folder / "later.png").touch()
+        assert project.look_again() == 1
+        folder.rename(moved)
+        assert project.relink(folder, moved) == 3
+        assert project._index.places == sorted([str(moved / "*.png"), str(moved / "deep")])
+        assert project.status().missing == 0
+
+
+def test_a_place_is_seen_with_slashes_wherever_it_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that a project that was made on Windows finds its images elsewhere."""
+    monkeypatch.setattr(os, "sep", "\\")
+    monkeypatch.setattr(os.path, "relpath", ntpath.relpath)
+    assert seen_from("C:\\photos\\birds", "C:\\photos\\set") == "../birds"

@@ -28,6 +28,7 @@ from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.importing import recipe_in
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+from tests.prepared import prepared
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 WORDS = "red, blue, background: wood"
@@ -49,11 +50,10 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def project(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
-    """Return a set of three images: one verified, one in review with all kinds of edits, one untouched."""
-    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
-        made.run(segmenter=segmenter, progress=False)
+def corrected(images: Path) -> Path:
+    """Make a set of three images: one verified, one in review with all kinds of edits, one untouched."""
+    with Project.create(images.with_name("set"), WORDS, images, recipe=RECIPE) as made:
+        made.run(progress=False)
         first, second, _ = made.items(order="path")
         with made.session(first, by="Ann") as session:
             session.accept_above(0.0)
@@ -70,6 +70,13 @@ def project(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Proj
             mask = np.zeros(session.shape, np.bool_)
             mask[rows[::2], columns[::2]] = True
             session.paint(mask, "blue")
+        return made.folder
+
+
+@pytest.fixture
+def project(images: Path) -> Iterator[Project]:
+    """See :func:`corrected`."""
+    with Project.open(prepared(images, "", corrected)) as made:
         yield made
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Queue, Session
+from napari_corrclip.annotation.files.log import is_open
 from napari_corrclip.annotation.learning import Learning
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import VALIDATION_SEED, Scene, generate_scene
@@ -26,6 +27,8 @@ from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning.store import ASKED, LessonStore
 from napari_corrclip.progress import finish
+from napari_corrclip.project.folder import SESSION
+from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord
@@ -190,6 +193,7 @@ def test_an_item_without_vectors_is_told(project: Project) -> None:
     with project.session(item) as session, pytest.raises(InputError, match="no vectors") as told:
         project.lesson.learn(session, item)
     assert one_sentence(str(told.value))
+    assert item.name not in str(told.value)  # who told it of another image need not tell it again
     assert not (project.folder / FOLDER).exists()
 
 
@@ -244,14 +248,27 @@ def shown_by(project: Project, folder: Path) -> dict[str, NDArray[np.integer]]:
 
 
 def test_a_whole_set_shows_what_was_learnt(
-    project: Project, truths: dict[str, NDArray[np.integer]], tmp_path: Path
+    project: Project,
+    truths: dict[str, NDArray[np.integer]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     networks = shown_by(project, tmp_path / "networks")
     teach(project, truths, 3)
     corrected = {item.name: np.array(labels_of(project, item.name)) for item in project.items()[:3]}
     last = project.items()[3]
     before = last.least
-    found = project.teach()
+    # Nobody decides between the session's end and the moment in which the index is told.
+    held, real = list[bool](), Index.take_regions
+
+    def take_regions(self: Index, *given: object, **more: object) -> None:
+        held.append(is_open(project.folder_of(last) / SESSION))
+        real(self, *given, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as during:
+        during.setattr(Index, "take_regions", take_regions)
+        found = project.teach()
+    assert held == [True]
     assert (found.images, found.left_out) == (1, ())
     assert found.regions > 0
     now = project.item(last)

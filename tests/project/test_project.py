@@ -830,6 +830,13 @@ def test_parts_run_at_once_and_are_collected(
     )
     assert project.status().lines() == ["5 new"]
     assert project.run(segmenter=segmenter, part=(1, 3), progress=False).done == ()  # they wait
+    forgotten = tmp_path / "forgotten.corrclip-project"
+    shutil.copytree(project.folder, forgotten)
+    with Project.open(forgotten) as other:  # a run takes them in where nobody has
+        assert other.run(segmenter=segmenter, progress=False).done == ()
+        assert other.status().lines() == ["4 pre-labelled", "1 failed"]
+        assert [(run.done, run.failed) for run in other.runs] == [(4, 0), (0, 1)]
+        assert other.collect(progress=False) == 0
     assert project.collect(progress=False) == 5
     assert project.status().lines() == ["4 pre-labelled", "1 failed"]
     assert "no image that can be read" in project.items("failed")[0].reason

@@ -364,6 +364,7 @@ def test_a_result_of_a_newer_recipe_is_taken_and_counts_as_stale(folder: Path) -
         assert project.collect(progress=False) == 1
         assert project.status().stale == {ItemState.PRELABELLED: 1}
         assert [item.path for item in project.items_to_run(stale=True)] == ["../images/2.png"]
+        assert [item.path for item in project.items_to_relabel().others] == ["../images/2.png"]
         assert '"later": 1' in project.runs[-1].recipe
     for _ in range(2):
         with Project.repair(folder) as anew:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
 from napari_corrclip.annotation.edits.targets import name_of
-from napari_corrclip.annotation.evidence import Taught
+from napari_corrclip.annotation.evidence import Taught, columns_of
 from napari_corrclip.annotation.region import Region, Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
@@ -57,13 +57,13 @@ def merge_class(
     evidence = state.evidence
     prediction = evidence.prediction.copy()
     prediction[prediction == value] = heir
-    probabilities = _columns(evidence.probabilities, old, vocabulary)
+    probabilities = columns_of(evidence.probabilities, old, vocabulary)
     own = evidence.probabilities[:, old.values.index(value)]
     column = vocabulary.values.index(heir)
     probabilities[:, column] = np.minimum(probabilities[:, column] + own, 1)
     taught = evidence.taught
     if taught is not None:
-        said = _columns(taught.probabilities, old, vocabulary)
+        said = columns_of(taught.probabilities, old, vocabulary)
         said[:, column] += taught.probabilities[:, old.values.index(value)]
         values = np.where(taught.values == value, heir, taught.values).astype(np.int32)
         taught = replace(taught, values=values, probabilities=said)
@@ -226,36 +226,25 @@ def _routed(
     now: Mapping[int, int],
 ) -> NDArray[np.float32]:
     """Return (R, K) probabilities of which classes that are back have their own share again."""
-    found = _columns(probabilities, former, vocabulary)
+    found = columns_of(probabilities, former, vocabulary)
     for merging in mergings:
         words, kept = merging.change.vocabulary, merging.change.probabilities
         if words is None or kept is None or len(kept.old) != len(found):
             continue
         if np.array_equal(kept.new, probabilities) and len(mergings) == 1:
-            return _columns(kept.old, words.old, vocabulary)
+            return columns_of(kept.old, words.old, vocabulary)
         value = now.get(merging.value, merging.value)
         if value in former.values or value not in vocabulary.values:
             continue
         own = kept.old[:, words.old.values.index(merging.value)]
         found[:, vocabulary.values.index(value)] += own
-        grown = (kept.new - _columns(kept.old, words.old, words.new)).sum(axis=0)
+        grown = (kept.new - columns_of(kept.old, words.old, words.new)).sum(axis=0)
         heir = words.new.values[int(grown.argmax())]
         heir = now.get(heir, heir)
         if heir in vocabulary.values and heir != value:
             column = vocabulary.values.index(heir)
             found[:, column] = np.maximum(found[:, column] - own, 0)
     return np.minimum(found, 1)
-
-
-def _columns(
-    probabilities: NDArray[np.float32], old: Vocabulary, new: Vocabulary
-) -> NDArray[np.float32]:
-    """Return (R, K) probabilities in the columns of other classes; of new ones zeros."""
-    found = np.zeros((len(probabilities), len(new)), np.float32)
-    for index, value in enumerate(new.values):
-        if value in old.values:
-            found[:, index] = probabilities[:, old.values.index(value)]
-    return found
 
 
 def _as(shown: int, value: int, heir: int) -> int:

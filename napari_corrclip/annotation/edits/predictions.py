@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
 from napari_corrclip.annotation.edits.targets import name_of
-from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence, Taught
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence, Taught, columns_of
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
@@ -37,7 +37,8 @@ def change_vocabulary(
         state: as it is.
         vocabulary: the classes from now on.
         result: the image classified by it. ``None``: what was predicted stays; an added class has no
-            votes yet, and pixels of a removed one have no class.
+            votes yet, and pixels of a removed one have no class. What a lesson says of a region stays,
+            too, but where the networks' likeliest class of it is another one by this result.
         reassign: for each removed class that has decisions, what becomes of them.
 
     Raises:
@@ -65,19 +66,14 @@ def change_vocabulary(
         probabilities = None  # where the classes and their order stay
         if vocabulary.values != old.values:
             patches["prediction"] = _patch(known, np.where(kept[known], known, 0), state.full)
-            shape = len(state.evidence.probabilities), len(vocabulary)
-            probabilities = np.zeros(shape, np.float32)
-            for index, value in enumerate(vocabulary.values):
-                if value in old.values:
-                    column = old.values.index(value)
-                    probabilities[:, index] = state.evidence.probabilities[:, column]
+            probabilities = columns_of(state.evidence.probabilities, old, vocabulary)
     else:
         _belongs(state, result, vocabulary)
         evidence = Evidence.of(result)
         patches["prediction"] = _patch(state.evidence.prediction, evidence.prediction, state.full)
         patches["numbers"] = _patch(state.evidence.numbers, evidence.numbers, state.full)
         probabilities = evidence.probabilities
-    same = vocabulary.values == old.values and patches.get("numbers") is None
+    other_regions = patches.get("numbers") is not None
     return Plan(
         f"Change the vocabulary to {count(len(vocabulary), 'class', 'classes')}",
         Change(
@@ -87,7 +83,9 @@ def change_vocabulary(
             probabilities=None
             if probabilities is None
             else Swap(state.evidence.probabilities, probabilities),
-            taught=None if same else _untaught(state),
+            taught=_untaught(state)
+            if other_regions
+            else _taught_of(state, vocabulary, probabilities if result is not None else None),
         ),
         renamed,
     )
@@ -143,6 +141,34 @@ def undecided(state: State) -> NDArray[np.bool_]:
 def _untaught(state: State) -> Swap[Taught | None] | None:
     taught = state.evidence.taught
     return None if taught is None else Swap(taught, None)
+
+
+def _taught_of(
+    state: State, vocabulary: Vocabulary, probabilities: NDArray[np.float32] | None
+) -> Swap[Taught | None] | None:
+    """Bring what a lesson says to other classes; of a class that goes nothing is said any more.
+
+    Args:
+        state: as it is.
+        vocabulary: the classes from now on.
+        probabilities: what the networks say anew of the same regions; ``None``: they were not asked.
+    """
+    taught, old = state.evidence.taught, state.vocabulary
+    if taught is None:
+        return None
+    said = np.isin(taught.values, vocabulary.values)
+    if probabilities is not None:
+        before = np.array(old.values)[state.evidence.probabilities.argmax(axis=1)]
+        said &= before == np.array(vocabulary.values)[probabilities.argmax(axis=1)]
+    new = replace(
+        taught,
+        values=np.where(said, taught.values, NOT_TAUGHT).astype(np.int32),
+        probabilities=np.where(
+            said[:, None], columns_of(taught.probabilities, old, vocabulary), 0
+        ).astype(np.float32),
+    )
+    after = new if said.any() else None
+    return None if taught.same(after) else Swap(taught, after)
 
 
 def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ from napari_corrclip.storage.untrusted import guarded, read_bytes
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
 _RECORDS = re.compile(r"journal-(\d+)\.bin")
 _LEFT = re.compile(r"\.snapshot-\d+\.(?:[0-9a-f]{8}\.(?:tmp|old)|previous)")
+_LOOK = 0.1
+"""Seconds for which a lock is waited for: whoever looks whether it is free has it for a moment."""
 _CONTINUES = re.compile(rb"continues (\d{1,18}) (\d{1,18})\n")
 
 
@@ -133,7 +135,7 @@ def lock_folder(folder: Path) -> FileLock:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_LOOK, poll_interval=_LOOK / 10)
     except Timeout:
         raise InputError(
             f"The session in {str(folder)!r} is open already, in this program or another; close it there "
@@ -252,6 +254,12 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
 
 def went_on(folder: Path, end: OnDisk) -> bool:
     """Whether somebody went on in ``folder`` since it ended there."""
+    now = identity(folder, end.number)
+    if now is not None and end.file is not None and now[1] > end.file[1]:
+        return True  # in the same file
+    kept = snapshots(folder)
+    if kept and now is None and (end.file is not None or end.number not in kept):
+        return True  # so far that it was put together in another one
     head = head_of(end.number, end.size)
     for number in (number for number in used_numbers(folder) if number > end.number):
         with contextlib.suppress(OSError), (folder / f"journal-{number}.bin").open("rb") as file:

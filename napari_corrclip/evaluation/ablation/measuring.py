@@ -67,6 +67,12 @@ class Measured:
         """Return a group of classes by its name."""
         return next(group for group in self.groups if group.name == name)
 
+    def occurs(self, group: str) -> bool:
+        """Whether the truth of any image has a class of a group."""
+        chosen = self.group(group)
+        total = self.counts(*next(iter(self.found)), chosen.vocabulary).sum(0)
+        return bool(total[1, list(chosen.classes)].any())
+
     def counts(self, source: str, row: str, vocabulary: str) -> NDArray[np.int64]:
         """Return (N, 3, K) of each image."""
         return np.stack([image.counts[vocabulary] for image in self.found[source, row]])

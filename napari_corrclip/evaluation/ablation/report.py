@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from napari_corrclip.evaluation.ablation.measuring import Measured
 from napari_corrclip.evaluation.ablation.published import ABLATION, CONDITIONS, SETS, SIMILARITIES
 from napari_corrclip.evaluation.effort.reporting.cells import plain, plain_text
-from napari_corrclip.evaluation.resampling import RESAMPLES, SEED, Interval
+from napari_corrclip.evaluation.resampling import FEWEST, RESAMPLES, SEED, Interval
 from napari_corrclip.wording.amounts import count
 
 _PARTS = (
@@ -71,11 +71,12 @@ def head(measured: Measured, run: Run) -> Iterator[str]:
     yield (
         "Figures are mean IoU in percent over all pixels of the set. In brackets the difference from the row "
         f"it is compared with and the 95 % interval of a paired bootstrap: images are drawn anew {RESAMPLES} "
-        f"times (seed {SEED}), both rows' pixel counts added up over the same draws. **Bold**: the whole "
-        "interval is on one side of 0. Changed: pixels labelled otherwise than by the row it is compared "
-        "with; of all pixels, those that became right and those that became wrong. Seconds an image (on a "
-        "CPU the processor's): of encoding and classifying, at most as if the row ran alone; towers and "
-        f"regions are computed once and shared. {CONDITIONS}\n"
+        f"times (seed {SEED}), both rows' pixel counts added up over the same draws; of fewer than {FEWEST} "
+        "images none is told. **Bold**: the whole interval is on one side of 0. Changed: pixels labelled "
+        "otherwise than by the row it is compared with; of all pixels, those that became right and those "
+        "that became wrong. Seconds an image (on a CPU the processor's): of encoding and classifying, at "
+        "most as if the row ran alone; towers and regions are computed once and shared. "
+        f"{CONDITIONS}\n"
     )
 
 
@@ -141,10 +142,12 @@ def percent(value: float) -> str:
 
 
 def difference(found: Interval) -> str:
-    """Return a difference in points with its interval, bold where that is on one side of 0."""
+    """Return a difference in points with its interval if that is told, bold where it is on one side of 0."""
     if found.value != found.value:
         return "–"
-    text = f"{100 * found.value:+.1f}, {100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    text = f"{100 * found.value:+.1f}"
+    if found.told:
+        text += f", {100 * found.low:+.1f} to {100 * found.high:+.1f}"
     return f"**{text}**" if found.above_zero or found.below_zero else text
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
-from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
+from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count as amount
@@ -173,17 +172,12 @@ class DatasetImages:
         count: how many; ``None``: all.
 
     Raises:
-        InputError: there are not so many.
+        InputError: fewer than one, or more than there are.
     """
 
     def __init__(self, dataset: Dataset, count: int | None = None) -> None:
-        if count is not None and count > len(dataset.images):
-            raise InputError(
-                f"{dataset.title} has {amount(len(dataset.images), 'image')} here and {count} were asked "
-                "for; ask for at most so many."
-            )
-        self.dataset = dataset
-        self.images = evenly(dataset.images, count)
+        self.dataset = dataset.take(count)
+        self.images = self.dataset.images
 
     @property
     def name(self) -> str:

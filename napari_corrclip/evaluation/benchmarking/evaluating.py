@@ -16,7 +16,7 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.benchmarking.scores import Ceiling, Scores
 from napari_corrclip.evaluation.benchmarking.survey import nothing_counted
-from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
+from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.project.folder import is_project
@@ -44,6 +44,7 @@ class Evaluation:
         ceilings: what regions can reach, by the name of their source; first those of the run.
         failed: images without a result, each with the reason.
         seconds: mean time of an image.
+        devices: that computed.
     """
 
     dataset: Dataset
@@ -52,11 +53,7 @@ class Evaluation:
     ceilings: Mapping[str, Ceiling]
     failed: tuple[tuple[str, str], ...]
     seconds: float
-
-
-def take(dataset: Dataset, count: int | None) -> Dataset:
-    """Return a data set with so many of its images, spread evenly."""
-    return replace(dataset, images=evenly(dataset.images, count))
+    devices: tuple[str, ...]
 
 
 def is_begun(folder: Path) -> bool:
@@ -186,7 +183,7 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
         source = load_regions(replace(project.recipe, regions=kind, region_options=None))
         ceilings[kind] = other
     items = items_of(project)
-    failed, seconds = [], []
+    failed, seconds, devices = [], [], dict[str, None]()
     for done, each in enumerate(dataset.images):
         yield Progress("score", done, len(dataset.images))
         item = items.get(place_of(each.image))
@@ -204,6 +201,7 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
         prediction = numbers_of(labels, dataset)
         scores.add(each.name, truth, prediction, regions)
         seconds.append(sum(result.provenance.seconds.values()))
+        devices[result.provenance.device or project.recipe.device] = None
         if source is not None:
             rgb, _ = dataset.read(each)
             other.add(truth, prediction, finish(partition(source, rgb)).regions)
@@ -216,7 +214,9 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
     if not scores.confusion.counts[1:].any():
         raise nothing_counted(len(scores.images))
     mean = float(np.mean(seconds))
-    return Evaluation(dataset, project.recipe, scores, ceilings, tuple(failed), mean)
+    return Evaluation(
+        dataset, project.recipe, scores, ceilings, tuple(failed), mean, tuple(devices)
+    )
 
 
 def _check_unchanged(project: Project) -> None:

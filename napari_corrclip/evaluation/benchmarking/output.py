@@ -58,18 +58,16 @@ def write_evaluation(
         writers[CONFUSION] = binary(confusion_plot(evaluation))
     items = items_of(project)
     images = {each.name: each for each in evaluation.dataset.images}
+    drawn, worst = list(writers), {}
     for place, score in enumerate(report.worst_first(evaluation)[:WORST], 1):
         each = images[score.name]
         result = project.result(items[place_of(each.image)])
         picture = worst_picture(evaluation.dataset, each, np.asarray(result.labels[:, :]))
-        writers[f"evaluation-worst-{place}.png"] = binary(picture)
+        file = f"evaluation-worst-{place}.png"
+        writers[file], worst[file] = binary(picture), score
     versions = package_versions()
     writers[RECORD] = text(report.to_json(evaluation, command, date, versions))
-    writers[TABLES] = text(
-        report.markdown(
-            evaluation, command, date, versions, [name for name in writers if name.endswith(".png")]
-        )
-    )
+    writers[TABLES] = text(report.markdown(evaluation, command, date, versions, drawn, worst))
     write_together(folder, writers, PICTURES)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -13,13 +13,16 @@ import numpy as np
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, SHAPES
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
 from napari_corrclip.evaluation.benchmarking.former import FORMAT, counted
+from napari_corrclip.evaluation.benchmarking.scores import ImageScore
 from napari_corrclip.evaluation.datasets.benchmarks import CONDITIONS
 from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
+from napari_corrclip.settings import Settings
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
 
 DIGITS: Final = 1
+_WIDE: Final = len("ceiling of superpixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,8 @@ def set_notes(dataset: Dataset, scored: int, preset: str) -> Iterator[str]:
         scored: how many were.
         preset: name of the networks.
     """
-    whole = dataset.expected or len(dataset.images)
-    if scored != whole:
-        of = f"{scored:,} of {count(whole, 'image')} {'is' if scored == 1 else 'are'}"
+    if scored != dataset.whole:
+        of = f"{scored:,} of {count(dataset.whole, 'image')} {'is' if scored == 1 else 'are'}"
         yield f"Only {of} scored, so that figures are not comparable."
     if preset == "demo" and not _are_of_the_demo(dataset):
         yield (
@@ -111,6 +113,7 @@ def _beside_protocol(evaluation: Evaluation) -> str:
         return ""
     usual = evaluation.dataset.settings(preset.settings).model_dump(exclude={"batch_size"})
     used = evaluation.recipe.method.model_dump(exclude={"batch_size"})
+    usual["dtype"], used["dtype"] = "float32", evaluation.recipe.dtype
     return ", ".join(
         f"{name} {used[name]} and not {value}"
         for name, value in usual.items()
@@ -124,16 +127,22 @@ def console_lines(evaluation: Evaluation) -> Iterator[str]:
         beside = ""
         if each.published is not None:
             beside = f"   published {each.published:.1f}, {each.difference:+.1f}"
-        yield f"{each.name:<20} {number(each.value, DIGITS):>5} %{beside}"
+        yield f"{each.name:<{_WIDE}} {number(each.value, DIGITS):>5} %{beside}"
     for source, ceiling in evaluation.ceilings.items():
+        reached = number(100 * ceiling.confusion.mean_iou(), DIGITS)
         yield (
-            f"{'ceiling of ' + source:<20} {number(100 * ceiling.confusion.mean_iou(), DIGITS):>5} % mIoU, "
+            f"{'ceiling of ' + source:<{_WIDE}} {reached:>5} % mIoU, "
             f"{count(round(ceiling.regions / max(1, ceiling.images)), 'region')} an image"
         )
 
 
 def markdown(
-    evaluation: Evaluation, command: str, date: str, versions: Mapping[str, str], shown: list[str]
+    evaluation: Evaluation,
+    command: str,
+    date: str,
+    versions: Mapping[str, str],
+    plots: Sequence[str],
+    worst: Mapping[str, ImageScore],
 ) -> str:
     """Return the report for people.
 
@@ -142,11 +151,17 @@ def markdown(
         command: that was given.
         date: on which.
         versions: of the packages.
-        shown: names of the pictures beside it.
+        plots: file names of the plots beside it.
+        worst: by file name of a picture beside it, the score of the image that it shows.
     """
     return (
         "\n".join(
-            [*_head(evaluation, command, date, versions), *_tables(evaluation), *_pictures(shown)]
+            [
+                *_head(evaluation, command, date, versions),
+                *_tables(evaluation),
+                *(f"![{name}]({name})\n" for name in plots),
+                *_worst(worst),
+            ]
         )
         + "\n"
     )
@@ -162,13 +177,13 @@ def _head(
     classes = count(len(dataset.vocabulary), "class", "classes")
     yield (
         f"{date}: `{visible(command)}`, preset {recipe.name}, {images}, {classes}, "
-        f"regions by {recipe.regions}, {evaluation.seconds:.2f} s an image ({recipe.device}). {made}.\n"
+        f"regions by {recipe.regions}, {evaluation.seconds:.2f} s an image on "
+        f"{' and '.join(evaluation.devices)}. {made}.\n"
     )
-    settings = recipe.method
-    yield (
-        f"Short side {settings.short_side}, windows of {settings.window} every {settings.stride} pixels; "
-        f"least probability beside the background {dataset.vocabulary.threshold:g}.\n"
-    )
+    background = ""
+    if dataset.vocabulary.background is not None:
+        background = f"; least probability beside the background {dataset.vocabulary.threshold:g}"
+    yield f"{sizes(recipe.method, recipe.dtype)}{background}.\n"
     for note in notes(evaluation):
         yield f"{plain_text(note)}\n"
 
@@ -206,9 +221,29 @@ def _tables(evaluation: Evaluation) -> Iterator[str]:
     yield ""
 
 
-def _pictures(shown: list[str]) -> Iterator[str]:
-    for name in shown:
-        yield f"![{name}]({name})\n"
+def sizes(settings: Settings, dtype: str) -> str:
+    """Return at what sizes the networks see images, and in which type they compute; no full stop."""
+    side = "own" if settings.short_side is None else settings.short_side
+    return f"Short side {side}, windows of {settings.window} every {settings.stride} pixels, in {dtype}"
+
+
+def _worst(worst: Mapping[str, ImageScore]) -> Iterator[str]:
+    if not worst:
+        return
+    yield "## The worst images\n"
+    yield (
+        "By the mean IoU over the classes of their own truth; beside it the pixel accuracy, and the highest "
+        "one that the regions can reach. Each as it is, with its truth, and with the prediction.\n"
+    )
+    yield "| image | mIoU, % | pixel accuracy, % | its regions can reach, % |"
+    yield "|---|---|---|---|"
+    for score in worst.values():
+        shares = (score.miou, score.accuracy, score.ceiling)
+        cells = " | ".join(number(100 * share, DIGITS) for share in shares)
+        yield f"| {plain_text(score.name)} | {cells} |"
+    yield ""
+    for file, score in worst.items():
+        yield f"![{plain_text(score.name)}]({file})\n"
 
 
 def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -253,6 +288,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
         "images": len(scores.images),
         "images_of_the_benchmark": dataset.expected or None,
         "counted": counted(dataset),
+        "devices": list(evaluation.devices),
         "recipe": json.loads(evaluation.recipe.to_json()),
         "notes": list(notes(evaluation)),
         "seconds_an_image": evaluation.seconds,
@@ -287,7 +323,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
     return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def worst_first(evaluation: Evaluation) -> list[Any]:
+def worst_first(evaluation: Evaluation) -> list[ImageScore]:
     """Return the images' scores, the lowest mean IoU first; without those of which nothing is counted."""
     known = [each for each in evaluation.scores.images if not math.isnan(each.miou)]
     order = np.argsort([each.miou for each in known], kind="stable")

@@ -61,7 +61,8 @@ class Survey:
     def lines(self) -> Iterator[str]:
         """Yield what is to be read of it, line by line."""
         dataset = self.dataset
-        yield f"{dataset.title}: {count(len(dataset.images), 'image')} with truth"
+        of = f", of {dataset.found:,} that are here" if dataset.found > len(dataset.images) else ""
+        yield f"{dataset.title}: {count(len(dataset.images), 'image')} with truth{of}"
         if dataset.expected and len(dataset.images) != dataset.expected:
             yield (
                 f"Note: the benchmark has {dataset.expected:,} images; figures of others are not comparable"

@@ -254,7 +254,12 @@ def _found(layout: Layout, home: Path) -> list[tuple[str, str]]:
     top, name = home / _top(layout.picture), Path(layout.picture).name
     begin, end = name.split("{key}")
     folders = "*/" if "{folder}" in layout.picture else ""
-    paths = sorted(path for path in top.glob(f"{folders}{begin}*{end}") if path.is_file())
+    # What macOS leaves beside files on other systems' disks is hidden, and is called like them.
+    paths = sorted(
+        path
+        for path in top.glob(f"{folders}{begin}*{end}")
+        if path.is_file() and not any(part[0] == "." for part in path.relative_to(top).parts)
+    )
     return [
         (path.parent.name if folders else "", path.name[len(begin) : len(path.name) - len(end)])
         for path in paths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from napari_corrclip.maps.reading import read_map
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.frozen import FrozenMapping
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count as amount
 
 
 class Incomplete(InputError):
@@ -104,6 +105,7 @@ class Dataset:
         protocol: settings that the data set sets, by name: inference size and windows.
         expected: how many images there are by those who made it; 0: nobody says.
         published: the paper's figures of it by preset, mIoU in percent.
+        found: how many images there were before :meth:`take` left some out; 0: all are here.
         note: what else is to be known of how it was read; empty: nothing.
         advice: what to do about a value of no class; ``{value}`` is that.
     """
@@ -116,6 +118,7 @@ class Dataset:
     protocol: Mapping[str, Any] = field(default_factory=lambda: FrozenMapping({}))
     expected: int = 0
     published: Mapping[str, float] = field(default_factory=lambda: FrozenMapping({}))
+    found: int = 0
     note: str = ""
     advice: str = "give the truths of this data set, prepared as its layout asks"
 
@@ -123,6 +126,30 @@ class Dataset:
     def remark(self) -> str:
         """The note as a sentence; empty: nothing is to be known."""
         return f"{self.note[0].upper()}{self.note[1:]}." if self.note else ""
+
+    @property
+    def whole(self) -> int:
+        """How many images it has when it is whole: by those who made it, else as many as were found."""
+        return self.expected or self.found or len(self.images)
+
+    def take(self, count: int | None) -> Dataset:
+        """Return it with so many of its images, spread evenly over all; ``None``: all of them.
+
+        Raises:
+            InputError: fewer than one, or more than there are.
+        """
+        if count is None:
+            return self
+        there = len(self.images)
+        if count < 1:
+            raise InputError(f"{count} images cannot be measured; ask for at least one.")
+        if count > there:
+            raise InputError(
+                f"{self.title} has {amount(there, 'image')} here and {count:,} were asked for; ask for at "
+                "most so many."
+            )
+        chosen = tuple(self.images[number * there // count] for number in range(count))
+        return replace(self, images=chosen, found=self.found or there)
 
     def settings(self, base: Settings) -> Settings:
         """Return a preset's settings with what the data set sets."""
@@ -179,19 +206,6 @@ class Dataset:
             )
         said = f"The truth {str(which.truth)!r}"
         return self.values.numbers(stored, len(self.vocabulary), said, self.advice)
-
-
-def evenly(images: Sequence[LabelledImage], count: int | None) -> tuple[LabelledImage, ...]:
-    """Return so many of some images, spread evenly over all; ``None``: all of them.
-
-    Raises:
-        InputError: fewer than one.
-    """
-    if count is None or count >= len(images):
-        return tuple(images)
-    if count < 1:
-        raise InputError(f"{count} images cannot be evaluated; ask for at least one.")
-    return tuple(images[number * len(images) // count] for number in range(count))
 
 
 def _clipped(stored: NDArray[np.integer]) -> NDArray[np.int64]:

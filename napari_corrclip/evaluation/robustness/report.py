@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from napari_corrclip.evaluation.plotting import png
-from napari_corrclip.evaluation.resampling import Interval
+from napari_corrclip.evaluation.resampling import FEWEST, Interval
 from napari_corrclip.evaluation.robustness.damages import DAMAGES, STRENGTHS
 from napari_corrclip.evaluation.robustness.remedies import REMEDIES
 from napari_corrclip.evaluation.robustness.study import CLEAN, MIDDLE, Robustness
 from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.visible import visible
 
 RECORD: Final = "robustness.json"
 TABLES: Final = "robustness.md"
@@ -19,33 +20,43 @@ PLOT: Final = "robustness-curves.png"
 _COLORS: Final = {"noise": "#0072B2", "blur": "#E69F00", "jpeg": "#009E73", "contrast": "#CC79A7"}
 
 
-def markdown(study: Robustness, date: str) -> str:
+def markdown(study: Robustness, command: str, date: str, versions: Mapping[str, str]) -> str:
     """Return the tables: what damages cost, and what helps.
 
     Args:
         study: what was measured.
+        command: that was given.
         date: on which.
+        versions: of the packages.
     """
+    made = ", ".join(f"{name} {version}" for name, version in versions.items())
     head = (
-        f"{date}: {count(study.scenes, 'test scene')} of the demo, regions by SAM but where it is said; mIoU "
-        "of objects in percent, with 95 % intervals over scenes. What a remedy has to choose was chosen on "
-        f"{count(study.validation, 'other scene')}."
+        f"`{visible(command)}`, {date}: {count(study.scenes, 'test scene')} of the demo on {study.device} "
+        f"({made}).\n\n"
+        "Regions by SAM but where it is said; mIoU of objects in percent, with 95 % intervals over scenes, "
+        f"which are not told of fewer than {FEWEST}. Change: against the same scenes without damage, drawn "
+        "anew in pairs; **bold** where the whole interval is on one side of 0. What a remedy has to choose "
+        f"was chosen on {count(study.validation, 'other scene')}."
     )
     return "\n".join([head, "", *_curves(study), "", *_remedies(study)]) + "\n"
 
 
 def _curves(study: Robustness) -> Iterator[str]:
     titles = [group.title for group in study.groups]
-    yield f"| damage | {' | '.join(titles)} |"
-    yield "|---|" + "---|" * len(titles)
+    yield f"| damage | {' | '.join(titles)} | change, {titles[0]} |"
+    yield "|---|" + "---|" * (len(titles) + 1)
     for damage, strength in study.curves:
         if damage == CLEAN:
-            name = "none"
+            name, change = "none", ""
         else:
             kind = DAMAGES[damage]
             name = f"{kind.title} {kind.strengths[strength]:g} ({STRENGTHS[strength]})"
+            cost = study.cost(damage, strength, study.groups[0])
+            change = _gain(cost)
+            if cost.above_zero or cost.below_zero:
+                change = f"**{change}**"
         cells = [_figure(study.miou(damage, strength, group)) for group in study.groups]
-        yield f"| {name} | {' | '.join(cells)} |"
+        yield f"| {name} | {' | '.join(cells)} | {change} |"
 
 
 def _remedies(study: Robustness) -> Iterator[str]:
@@ -106,10 +117,12 @@ def curve_plot(study: Robustness) -> bytes:
 def _figure(found: Interval) -> str:
     if math.isnan(found.value):
         return "–"
-    return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+    text = f"{100 * found.value:.1f}"
+    return f"{text} ({100 * found.low:.1f}–{100 * found.high:.1f})" if found.told else text
 
 
 def _gain(found: Interval) -> str:
     if math.isnan(found.value):
         return "–"
-    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    text = f"{100 * found.value:+.1f}"
+    return f"{text} ({100 * found.low:+.1f} to {100 * found.high:+.1f})" if found.told else text

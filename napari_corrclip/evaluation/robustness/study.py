@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.demo.scenes import TEST_SEED, VALIDATION_SEED
+from napari_corrclip.devices import describe_device
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
@@ -47,6 +48,7 @@ class Robustness:
         knobs: by damage and remedy, what validation scenes chose; of whole images what was chosen for most.
         scenes: how many test scenes.
         validation: how many validation scenes.
+        device: that computed.
     """
 
     groups: tuple[Group, ...]
@@ -55,10 +57,16 @@ class Robustness:
     knobs: Mapping[tuple[str, str], float]
     scenes: int
     validation: int
+    device: str
 
     def miou(self, damage: str, strength: int, group: Group) -> Interval:
         """Return the mean IoU of some classes under a damage, with its interval over scenes."""
         return miou_interval(self.curves[damage, strength], group.classes)
+
+    def cost(self, damage: str, strength: int, group: Group) -> Interval:
+        """Return what a damage changes of the mean IoU of some classes, paired over scenes."""
+        clean = self.curves[CLEAN, 0]
+        return difference_interval(self.curves[damage, strength], clean, group.classes)
 
     def gain(self, damage: str, remedy: str, group: Group) -> Interval:
         """Return what a remedy adds to the mean IoU of some classes, paired over scenes."""
@@ -132,7 +140,8 @@ def robustness_steps(
             segmenters, to_judge, damage, MIDDLE, remedy, knobs[damage, remedy.name],
             f"remedy {done + 1} of {len(pairs)}",
         )  # fmt: skip
-    return Robustness(groups, curves, judged, knobs, scenes, validation)
+    device = describe_device(segmenters["sam"].clip.device)
+    return Robustness(groups, curves, judged, knobs, scenes, validation, device)
 
 
 def _named(what: str, asked: Collection[str], known: Mapping[str, object]) -> tuple[str, ...]:
@@ -194,12 +203,20 @@ def figures_of(study: Robustness) -> dict[str, object]:
     return {
         "scenes": study.scenes,
         "validation": study.validation,
+        "device": study.device,
         "knobs": {f"{damage} {remedy}": knob for (damage, remedy), knob in study.knobs.items()},
         "curves": {
             f"{damage} {strength}": {
                 group.name: _plain(study.miou(damage, strength, group)) for group in study.groups
             }
             for damage, strength in study.curves
+        },
+        "costs": {
+            f"{damage} {strength}": {
+                group.name: _plain(study.cost(damage, strength, group)) for group in study.groups
+            }
+            for damage, strength in study.curves
+            if damage != CLEAN
         },
         "gains": {
             f"{damage} {remedy}": {

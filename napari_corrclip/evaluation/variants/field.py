@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_corrclip.demo.scenes import TEST_SEED, VALIDATION_SEED, Scene, generate_scene
-from napari_corrclip.demo.world import COMBINATIONS, GROUNDS, HELD_OUT
+from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.engine import stitching
 from napari_corrclip.engine.classifying import blended_logits
 from napari_corrclip.engine.features import Features
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.evaluation.ablation.sets import PAIRS, DemoScenes
 from napari_corrclip.evaluation.resampling import (
     Interval,
     class_counts,
@@ -28,6 +29,7 @@ from napari_corrclip.evaluation.resampling import (
     mean_iou,
     miou_interval,
 )
+from napari_corrclip.evaluation.variants.study import JUDGED
 from napari_corrclip.method import correction, merging, prediction
 from napari_corrclip.method.stitching import occurrence_weights
 from napari_corrclip.progress import Progress, Steps, finish
@@ -36,10 +38,10 @@ from napari_corrclip.regions.protocol import partition
 from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary
 
-PAIRS: Final = tuple(f"{color} {shape}" for color, shape in COMBINATIONS)
 GROUPS: Final[Mapping[str, tuple[int, ...]]] = {
-    "seen": tuple(i for i, pair in enumerate(COMBINATIONS) if pair not in HELD_OUT),
-    "held out": tuple(i for i, pair in enumerate(COMBINATIONS) if pair in HELD_OUT),
+    group.name.replace("_", " "): group.classes
+    for group in DemoScenes(1, colours=False).groups
+    if group.name in JUDGED
 }
 """Indices of the pairs that the networks saw in training, and of those that they did not."""
 
@@ -348,8 +350,7 @@ def table(judgements: Sequence[Judgement]) -> str:
         for group in GROUPS:
             told = judgement.difference[group]
             cells.append(f"{100 * judgement.before[group].value:.1f}")
-            cells.append(
-                f"{100 * told.value:+.2f} ({100 * told.low:+.2f} to {100 * told.high:+.2f})"
-            )
+            ends = f" ({100 * told.low:+.2f} to {100 * told.high:+.2f})" if told.told else ""
+            cells.append(f"{100 * told.value:+.2f}{ends}")
         lines.append("| " + " | ".join([*cells, "yes" if judgement.wins else "no"]) + " |")
     return "\n".join(lines)

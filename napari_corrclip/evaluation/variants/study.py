@@ -118,14 +118,17 @@ def study_steps(
 def choose(variant: Variant, measured: Measured) -> Choice:
     """Return the knobs of the highest mean over the judged groups, the first of equals.
 
+    A group that the truth of no image has decides nothing: rows that predict none of it have no figure there.
+
     Args:
         variant: with its grid.
         measured: every row of the grid and the published method, by :data:`JUDGING_SOURCE`.
     """
+    occur = [group for group in JUDGED if measured.occurs(group)]
 
     def mean(name: str) -> float:
-        scores = [measured.score(JUDGING_SOURCE, name, group) for group in JUDGED]
-        return sum(scores) / len(scores)
+        scores = [measured.score(JUDGING_SOURCE, name, group) for group in occur]
+        return sum(scores) / max(1, len(scores))
 
     best = max(variant.rows, key=lambda row: mean(row.name))
     return Choice(variant, best.title, mean(best.name) - mean(FULL))

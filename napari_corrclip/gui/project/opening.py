@@ -10,9 +10,11 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_corrclip.engine.recipe import Recipe
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.widgets import Label, Line, button
-from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.said import Kind, Said, Tell
+from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.finding import find_images
 from napari_corrclip.project.folder import SUFFIX, is_project
 from napari_corrclip.project.project import Project
@@ -55,6 +57,7 @@ class Opening:
     ) -> None:
         self._parent, self._words, self._recipe = parent, words, recipe
         self._opened, self._tell = opened, tell
+        self._jobs = Jobs()
 
     def ask(self) -> None:
         """Ask for a folder, and open it."""
@@ -65,23 +68,50 @@ class Opening:
             self.open(Path(chosen))
 
     def open(self, folder: Path) -> None:
-        """Open a project, or make one of a folder of images; what is wrong is told."""
+        """Open a project, or make one of a folder of images, in a thread; what is wrong is told."""
+        self.drop()
         try:
             place = self._project_of(folder)
             if place is not None:
                 project, why = _open(place)
                 self._opened(project, False, why)
                 return
-            images = find_images(folder, tell=lambda _: None)  # the project tells it
-            place = self._place_for(folder)
-            answer = ask_words(self._parent, folder, place, len(images), self._words())
-            if answer is None:
-                self._tell("Nothing was opened.")
-                return
-            project = Project.create(place, answer.vocabulary, folder, recipe=self._recipe())
-            self._opened(project, answer.run, "")
         except InputError as error:
             self._tell(error)
+            return
+        self._tell(Said(f"Looking for images in {folder.name!r} …", for_now=True))
+        self._jobs.start(
+            _find_steps(folder), done=lambda images: self._ask(folder, images), failed=self._failed
+        )
+
+    def drop(self) -> None:
+        """Make nothing any more of what was asked for before."""
+        self._jobs.drop()
+
+    def _ask(self, folder: Path, images: int) -> None:
+        """Ask for the classes of a folder's images, and make a project of them."""
+        try:
+            place, recipe = self._place_for(folder), self._recipe()
+            answer = ask_words(self._parent, folder, place, images, self._words())
+        except InputError as error:
+            self._tell(error)
+            return
+        if answer is None:
+            self._tell("Nothing was opened.")
+            return
+        self._tell(Said(f"Making {place.name!r} of {count(images, 'image')} …", for_now=True))
+        self._jobs.start(
+            _make_steps(place, answer.vocabulary, folder, recipe),
+            done=lambda project: self._opened(project, answer.run, ""),
+            failed=self._failed,
+        )
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, CorrClipError):
+            self._tell(error)
+        else:
+            text = f"The project cannot be made ({error}); please report it."
+            self._tell(Said(text, Kind.WARNING))
 
     @staticmethod
     def _project_of(folder: Path) -> Path | None:
@@ -102,6 +132,25 @@ class Opening:
             f"A project cannot be made beside {str(folder)!r} or in it, for nobody may write there; make it "
             "elsewhere: napari-corrclip project create."
         )
+
+
+def _find_steps(folder: Path) -> Steps[int]:
+    """Count the images of a folder; what cannot be used, the project tells."""
+    yield Progress("look for images", 0, 1)
+    return len(find_images(folder, tell=lambda _: None))
+
+
+def _make_steps(
+    place: Path, vocabulary: Vocabulary, folder: Path, recipe: Recipe
+) -> Steps[Project]:
+    yield Progress("make the project", 0, 1)
+    project = Project.create(place, vocabulary, folder, recipe=recipe)
+    try:
+        yield Progress("make the project", 1, 1)
+    except GeneratorExit:  # nobody wants it open any more
+        project.close()
+        raise
+    return project
 
 
 def _open(place: Path) -> tuple[Project, str]:

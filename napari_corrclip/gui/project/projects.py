@@ -296,6 +296,7 @@ class Projects:
 
     def close(self) -> None:
         """Keep what was corrected, and let go of the project."""
+        self.opening.drop()
         self._looking.drop()
         self.panel.close_jobs()
         self.statistics.close()
@@ -305,6 +306,7 @@ class Projects:
 
     def let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""
+        self.opening.drop()
         self._looking.drop()
         self.panel.thumbnails.close()
         self.panel.conflict_count.changed.disconnect()

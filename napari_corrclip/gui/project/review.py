@@ -367,6 +367,7 @@ class Review:
             if self._workspace.session is not session:
                 return  # it is opened with its plane, which is told
             if self._workspace.journal is None and not project.read_only:
+                self._workspace.note_as_read()
                 self._workspace.write_again()  # whoever looked whether it is free has done so
             # From now on no run writes there; one may have been faster.
             if self._was_run(ready) and not session.history.done:
@@ -526,6 +527,8 @@ class Review:
         session, record = self._session, self.record
         if session is None or record is None or not session.history.done:
             return
+        if self._workspace.journal is None and self._workspace.is_as_read:
+            return  # another process has it open, and nothing was done here
         try:
             self._workspace.write_again()
         except InputError as error:

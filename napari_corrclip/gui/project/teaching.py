@@ -67,7 +67,9 @@ class Teaching:
         self.why_not = self._told_why = ""
         self.last: Lookout | None = None
         self.offered: Lookout | None = None
+        self._offer: Lookout | None = None  # as it was found
         self.switch: Switch = DEFAULT
+        self._was: Switch | None = None  # the switch, before it was turned off
         self.region: int | None = None
         self._to_select: tuple[str, int] | None = None
         self.session: Session | None = None
@@ -118,7 +120,8 @@ class Teaching:
         assert self.learning is not None  # it was begun
         told = ""
         try:
-            self.last = self.learning.opening()
+            # What was decided before a process was killed is in no sitting yet, and counts too.
+            self.last = self.learning.look_out()
             if record.state not in DONE:
                 if self._show(self.last):
                     told = f"Learnt: {count(len(self.last.regions), 'region')}."
@@ -201,7 +204,7 @@ class Teaching:
             mode.review.hint = lambda _: ""
             mode.layers.outlines.offer(())
         self.region = None
-        self.learning = self.last = self.offered = None
+        self.learning = self.last = self.offered = self._offer = None
         self.why_not = ""
         self._looks, self._walks, self._anew = 0, False, False
 
@@ -217,19 +220,35 @@ class Teaching:
         project = self._review.project
         if project is None or switch == self.switch:
             return
-        try:
-            project.lesson.switch = switch
-        except InputError as error:
-            self._tell(error)
+        was = self.switch
+        if not self._keep_switch(project, switch):
             self.changed.emit()
             return
-        self.switch = switch
+        self._was = was if switch == "off" else None
         self._withdraw()
         if switch == "off":
             self._untaught()
         else:
             self.refresh()
         self.changed.emit()
+
+    def _keep_switch(self, project: Project, switch: Switch) -> bool:
+        """Set the switch of the set, and return whether that could be."""
+        try:
+            project.lesson.switch = switch
+        except InputError as error:
+            self._tell(error)
+            return False
+        self.switch = switch
+        return True
+
+    def _turn_along(self, kind: str) -> None:
+        """Have the switch follow where a person undoes that it was turned off, or does it again."""
+        project, switch = self._review.project, self._was if kind == "undo" else "off"
+        if project is not None and switch is not None and switch != self.switch:
+            was = self.switch
+            if self._keep_switch(project, switch) and switch == "off":
+                self._was = was
 
     def _untaught(self) -> None:
         """Show the networks' own opinion again."""
@@ -266,7 +285,6 @@ class Teaching:
         if self._anew:
             self._anew = False
             if self.learning is None or not self.learning.fits:
-                self.last = None
                 self._learn()
                 self.changed.emit()
         if mode is None or mode.review.on or mode.splitting.on or mode.layers.drawing:
@@ -304,7 +322,7 @@ class Teaching:
         if self.switch == "off":
             self._untaught()
         elif found.regions:
-            self.offered = found
+            self._offer = self.offered = found
             self._outline()
         return ""
 
@@ -337,11 +355,7 @@ class Teaching:
     @property
     def left_of_offer(self) -> tuple[int, ...]:
         """The offered regions that nobody has decided since."""
-        session, offered = self.session, self.offered
-        if session is None or offered is None:
-            return ()
-        rows = ((region, session.find(region)) for region in offered.regions)
-        return tuple(region for region, row in rows if row is not None and row.verdict is None)
+        return () if self.offered is None else self.offered.regions
 
     def apply(self) -> None:
         """Show what is offered."""
@@ -377,7 +391,7 @@ class Teaching:
 
     def _withdraw(self) -> None:
         """Offer nothing."""
-        self.offered = None
+        self.offered = self._offer = None
         self._outline()
 
     def _outline(self) -> None:
@@ -398,15 +412,20 @@ class Teaching:
             if kind in ("undo", "redo"):  # by the person, who has to go on before it is shown again
                 self._looks = 0
                 self._withdraw()
+                if step.title == UNTAUGHT:
+                    self._turn_along(kind)
                 self.changed.emit()
             return
         if kind == "do" and _is_look(step):
             self._looks += 1
             self._soon.start()
-        if self.offered is not None:
-            if not self.left_of_offer:
-                self.offered, self._walks = None, False
-            self._outline()
+        if self._offer is not None and self.learning is not None:
+            self.offered = self.learning.what_is_left(self._offer)
+            if self.offered.regions:
+                self._outline()
+            else:
+                self._walks = False
+                self._withdraw()
             self.changed.emit()
 
 

@@ -188,6 +188,7 @@ class Workspace:
         self.picture: Picture | None = None
         self.image: Any = None
         self.journal: Journal | None = None
+        self._unwritten = ""  # why there is none of the open session
         self._like: Picture | None = None  # in the manner of which other planes are looked at
         self._planes: dict[Plane, InMemory] = {}
         self._alone = [] if alone is None else alone
@@ -199,7 +200,7 @@ class Workspace:
         self._looked: dict[str, _Looked] = {}  # by the part's key
         self._looking = Jobs()
         self._looked_at: list[tuple[Source, tuple[Path, ...]]] = []
-        # The session whose journal was closed last, with its last step.
+        # The session that was read, or whose journal was closed, last, with its last step.
         self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
 
     def use(self, store: SessionStore) -> None:
@@ -591,6 +592,16 @@ class Workspace:
         journal = self.journal
         return journal is not None and journal.session is session and journal.problem is None
 
+    def note_as_read(self) -> None:
+        """Take note that the open session is what the disk has, though another process may write there."""
+        if self.session is not None:
+            self._wrote = weakref.ref(self.session), self.session.history.done[-1:]
+
+    @property
+    def is_as_read(self) -> bool:
+        """Whether nothing was done to the open session since it was read or written."""
+        return self.session is not None and self._is_written(self.session)
+
     def finish_writing(self) -> None:
         """Wait until all of the open session is on the disk.
 
@@ -599,9 +610,8 @@ class Workspace:
         """
         journal = self.journal
         if journal is None:
-            raise InputError(
-                "What is corrected is in memory only; Export > Save session… keeps it."
-            )
+            why = "What is corrected is in memory only; Export > Save session… keeps it."
+            raise InputError(" ".join(filter(None, (self._unwritten, why))))
         journal.wait()
         if journal.problem is not None:
             raise InputError(journal.problem)
@@ -774,11 +784,13 @@ class Workspace:
     def _write(self, session: Session) -> None:
         """Write every edit to the disk from now on, if the image is a file."""
         self.close_journal()
+        self._unwritten = ""
         if session.source is None:
             return
         try:
             self.journal = self._store.journal(session, wait=False)
         except InputError as error:
+            self._unwritten = str(error)
             self.told.emit(InputError(f"{error} {IN_MEMORY_ONLY}"))
             return
         self.journal.failed.connect(self._cannot_write)
@@ -792,7 +804,7 @@ class Workspace:
         self.kept.emit()
 
     def _is_written(self, session: Session) -> bool:
-        """Whether all of it was on the disk when its journal was closed, and it is as it was then."""
+        """Whether all of it was on the disk when it was read or its journal closed, and it is as it was."""
         last, done = self._wrote
         return last is not None and last() is session and session.history.done[-1:] == done
 

@@ -29,6 +29,7 @@ from napari_corrclip.project.database import NAME
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.taken import take_into, verdicts_of
 from napari_corrclip.project.exporting import read_item
+from napari_corrclip.project.finding import seen_from
 from napari_corrclip.project.folder import (
     ITEMS,
     RESULT,
@@ -62,10 +63,10 @@ from napari_corrclip.project.joining.pairs import Pair, join_steps
 from napari_corrclip.project.joining.revalued import revalued
 from napari_corrclip.project.learning import FOLDER as LESSON
 from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.one_runner import is_running
 from napari_corrclip.project.own_classes import OwnClasses, bring_classes
 from napari_corrclip.project.records import DECIDED, LABELLED, ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, read_session, take, write_outcome
-from napari_corrclip.project.running import is_running
 from napari_corrclip.project.teaching import teaching
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.large import LargeSegmentation
@@ -205,7 +206,7 @@ def _move(index: Index, former: Path) -> None:
         places = index.places
         for place in places:
             index.forget_place(place)
-        index.look_in(os.path.relpath(image_in(former, place), index.folder) for place in places)
+        index.look_in(seen_from(image_in(former, place), index.folder) for place in places)
     for record in index.items():
         folder = item_folder(index.folder, record.name)
         if record.id in moved and folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,30 @@ def test_a_benchmark_is_measured_by_its_protocol(name: str, tmp_path: Path) -> N
 def test_a_root_may_be_where_the_archive_was_unpacked(name: str, tmp_path: Path) -> None:
     write_dataset(tmp_path / LAYOUTS[name].homes[-1], name, pictures(), stored(name))
     assert len(open_dataset(name, tmp_path).images) == 2
+
+
+@pytest.mark.parametrize("name", ["coco_stuff", "cityscapes"])
+def test_what_macos_leaves_beside_images_is_none(name: str, tmp_path: Path) -> None:
+    write_dataset(tmp_path, name, pictures(), stored(name))
+    image = open_dataset(name, tmp_path).images[0].image
+    image.with_name(f"._{image.name}").write_bytes(b"of macOS")
+    if name == "cityscapes":
+        (image.parents[1] / ".hidden").mkdir()
+        (image.parents[1] / ".hidden" / image.name).write_bytes(b"of somebody")
+    assert len(open_dataset(name, tmp_path).images) == 2
+
+
+def test_some_images_are_taken_evenly(tmp_path: Path) -> None:
+    write_dataset(tmp_path, "voc21", pictures(), stored("voc21"))
+    found = open_dataset("voc21", tmp_path)
+    found = replace(found, images=found.images * 5, expected=0)
+    some = found.take(3)
+    assert [each.name for each in some.images] == [found.images[at].name for at in (0, 3, 6)]
+    assert (len(some.take(2).images), some.take(2).whole, found.take(None)) == (2, 10, found)
+    with pytest.raises(InputError, match=r"has 10 images here and 11 were asked for"):
+        found.take(11)
+    with pytest.raises(InputError, match=r"0 images cannot be measured"):
+        found.take(0)
 
 
 def test_objects_are_made_of_stuff(tmp_path: Path) -> None:

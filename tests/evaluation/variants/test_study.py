@@ -15,7 +15,8 @@ from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.engine.encoding import PUBLISHED, encode_image
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.evaluation.ablation.kept import Kept
+from napari_corrclip.evaluation.ablation.kept import Kept, OfImage
+from napari_corrclip.evaluation.ablation.measuring import Measured
 from napari_corrclip.evaluation.ablation.rows import FULL, Row, label_steps
 from napari_corrclip.evaluation.ablation.sets import DemoScenes
 from napari_corrclip.evaluation.ablation.shared import SharedTowers
@@ -24,11 +25,12 @@ from napari_corrclip.evaluation.variants.fusion import ScaledSimilarity
 from napari_corrclip.evaluation.variants.points import AdaptivePoints
 from napari_corrclip.evaluation.variants.report import study_document, study_tables, verdict
 from napari_corrclip.evaluation.variants.shallow import ChosenShallow
-from napari_corrclip.evaluation.variants.study import JUDGED, study_steps
+from napari_corrclip.evaluation.variants.study import JUDGED, choose, study_steps
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.protocol import partition
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
+from napari_corrclip.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,26 @@ def test_every_row_of_the_catalogue_labels_an_image(segmenter: Segmenter) -> Non
         assert row.against == ("" if row.name == FULL else FULL)
     changed = {name: float((found != labels[FULL]).mean()) for name, found in labels.items()}
     assert {name for name, share in changed.items() if not share} == elsewhere
+
+
+def test_groups_that_no_truth_has_choose_nothing() -> None:
+    """A row that predicts none of such a group has no figure there, which decides nothing."""
+    groups = DemoScenes(1, colours=False).groups
+    seen, held_out = (next(each for each in groups if each.name == name) for name in JUDGED)
+    found = {}
+    for row, hits, stray in ((FULL, 40, 3), ("a x", 60, 0), ("a y", 80, 2)):
+        counts = np.zeros((3, 41), np.int64)
+        counts[:, seen.classes[0]] = hits, 100, 100
+        counts[2, held_out.classes[0]] = stray
+        found["sam", row] = [OfImage({"pairs": counts}, (0, 0, 0), 1, (1, 0, 0, 0))]
+    rows = {FULL: "", "a x": FULL, "a y": FULL}
+    measured = Measured("demo", "demo", groups, rows, {row: row for row in rows}, found)
+    full = Settings()
+    knobs = (Row("a x", "x", full, FULL), Row("a y", "y", full, FULL))
+    for tried in (knobs, knobs[::-1]):
+        choice = choose(Variant("a", "a", "f", tried), measured)
+        assert choice.knobs == "y"
+        assert choice.gain == pytest.approx(80 / 120 - 40 / 160)
 
 
 def test_validation_chooses_and_test_scenes_judge(segmenter: Segmenter, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 import napari_corrclip as nc
 from napari_corrclip.project.project import Project
 from tests.gui.person import MINUTE, Person
+from tests.prepared import prepared
 
 
 def key(
@@ -49,10 +50,16 @@ SUPERPIXELS = nc.Recipe(regions="superpixels", region_options={"n_segments": 40}
 
 def prelabelled(images: Path, recipe: nc.Recipe = SUPERPIXELS) -> Path:
     """Make and run a project as the command line does; return its folder. No image teaches another one."""
-    with Project.create(images.with_name("set"), "red, green, blue", images, recipe=recipe) as made:
-        made.run(progress=False)
-        made.lesson.switch = "off"
-        return made.folder
+
+    def make(images: Path) -> Path:
+        with Project.create(
+            images.with_name("set"), "red, green, blue", images, recipe=recipe
+        ) as made:
+            made.run(progress=False)
+            made.lesson.switch = "off"
+            return made.folder
+
+    return prepared(images, recipe.key(), make)
 
 
 def states(project: Project) -> list[str]:

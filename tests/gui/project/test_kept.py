@@ -195,6 +195,28 @@ def test_what_the_disk_does_not_take_is_not_in_the_index(
     assert states(project)[0] == "verified"
 
 
+def test_an_image_that_somebody_else_has_open_is_told_and_left_again(
+    person: Person, images: Path
+) -> None:
+    dock, folder = person.dock, prelabelled(images)
+    dock.open_project(str(folder))
+    project = shown(person)
+    with Project.open(folder) as other, other.session(SCENE.format(1)) as session:
+        session.assign(1, "green")
+        go_to(person, 1)
+        assert "is open already, in this program or another" in dock.status.text()
+        assert dock.session.history.done
+        go_to(person, 2)
+        go_to(person, 1, Qt.Key.Key_PageUp)
+        dock.session.assign(2, "red")  # that is on no disk
+        key(person, Qt.Key.Key_PageDown)
+        shown(person)
+        assert name_shown(person) == "scene 1"
+        assert "is open already" in dock.status.text()
+    go_to(person, 2)
+    assert left(project, 1) == 2
+
+
 def rerun(folder: Path, recipe: nc.Recipe = FEWER) -> None:
     """Have another process, by what it does to the files, run all anew with fewer regions."""
     with Project.open(folder) as other:

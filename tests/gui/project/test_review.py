@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -23,9 +25,11 @@ from qtpy.QtWidgets import QFileDialog
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.project import opening
 from napari_corrclip.gui.project.opening import WordsDialog
 from napari_corrclip.gui.work.said import Kind
-from napari_corrclip.project import database
+from napari_corrclip.project import database, intake
+from napari_corrclip.project.finding import find_images
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import read_session
@@ -109,8 +113,18 @@ def test_a_folder_with_a_file_that_cannot_be_used_is_opened_and_says_so(
     Path(odd).write_bytes((images / "scene 0.png").read_bytes())
     choose(monkeypatch, images)
     answer(WordsDialog, words("red, green", run=False))
+    threads: list[threading.Thread] = []
+
+    def find(*given: Any, **more: Any) -> list[Path]:
+        threads.append(threading.current_thread())
+        return find_images(*given, **more)
+
+    for module in (opening, intake):  # of thousands it takes a minute
+        monkeypatch.setattr(module, "find_images", find)
     click_at(person, person.dock.projects.open_button)
     assert [item.path for item in shown(person)] == [f"../scenes/scene {n}.png" for n in range(4)]
+    assert len(threads) >= 2
+    assert threading.main_thread() not in threads
     said = person.dock.status.text()
     assert "4 images. Passed over: The name of '" in said
     assert "is no valid text; rename it." in said

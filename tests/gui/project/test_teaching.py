@@ -144,6 +144,8 @@ def test_what_was_learnt_is_offered_looked_at_applied_and_undone(
     assert "by the lesson" in dock.status.text()
     key(person, Qt.Key.Key_Return)  # the networks are right, says the person
     assert region not in teaching.left_of_offer
+    undecided = sum(row.verdict is None for row in session.rows())
+    assert bar.told.toolTip().startswith(f"{len(offered) - 1} of {undecided} regions would change")
 
     verdicts = dict(session.state.verdicts)
     shows = session.labels.copy()
@@ -189,6 +191,13 @@ def test_the_next_image_opens_nearer_to_the_truth_and_off_shows_the_networks_own
     person.agree()
     assert session.state.evidence.taught is None
     assert taught < 0.9 * wrong(session, truths[1])
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    key(person, Qt.Key.Key_Z, control)  # the switch says what is shown
+    assert wrong(session, truths[1]) == taught
+    assert dock.projects.lesson.switch.currentText() == project.lesson.switch == "ask"  # as before
+    key(person, Qt.Key.Key_Z, control | shift)
+    assert session.state.evidence.taught is None
+    assert dock.projects.lesson.switch.currentText() == project.lesson.switch == "off"
     choose(dock.projects.lesson.switch, "on")
     assert wrong(session, truths[1]) == taught
     assert "Foretold" in dock.projects.lesson.told.text()
@@ -221,6 +230,36 @@ def test_it_is_kept_when_the_image_is_left_and_when_the_window_is_closed(
     with Project.open(folder) as again:
         assert [image for image, _ in sittings(again)] == [first.name, second.name]
         assert str(again.item(first).state) == "in review"
+
+
+def test_what_was_decided_before_a_process_was_killed_counts_when_the_image_is_opened(
+    person: Person, folder: Path, truths: list[NDArray[np.integer]]
+) -> None:
+    with Project.open(folder) as project, project.session(project.items()[0]) as before:
+        for region in before.ids[::4].tolist():  # and it is in no sitting
+            value = int(np.bincount(truths[0][before.regions == region]).argmax())
+            before.assign(region, value or before.region(region).value)
+        networks = wrong(before, truths[0])
+    begin(person, folder, "on")
+    assert person.dock.session.history.done[-1].title.startswith("Learnt: ")
+    assert wrong(person.dock.session, truths[0]) < 0.9 * networks
+
+
+def test_a_class_that_comes_or_moves_changes_no_region(
+    person: Person, folder: Path, truths: list[NDArray[np.integer]]
+) -> None:
+    begin(person, folder, "on")
+    dock, session = person.dock, person.dock.session
+    decide(person, truths[0], 20)
+    labels, told = session.labels.copy(), dock.projects.lesson.told.text()
+    assert session.state.evidence.taught is not None
+    assert "Foretold" in told
+    dock.words.table.selectRow(2)
+    click_at(person, dock.words.down_button)
+    settle(person.viewer)
+    assert session.vocabulary.names[3] == WORDS[2]
+    np.testing.assert_array_equal(session.labels, labels)
+    assert dock.projects.lesson.told.text() == told
 
 
 def test_what_was_taken_back_does_not_come_again_at_once(
