@@ -117,8 +117,12 @@ class Outcome:
             document |= {"plane": list(self.plane), "stack": self.stack.to_document()}
         write_bytes(folder / name, (json.dumps(document, indent=2) + "\n").encode())
 
-    def write_new(self, folder: Path) -> None:
+    def write_new(self, folder: Path, name: str = ITEM) -> None:
         """Write it into an item's folder, which need not exist yet.
+
+        Args:
+            folder: of the item.
+            name: of the file.
 
         Raises:
             InputError: it cannot be written.
@@ -127,7 +131,7 @@ class Outcome:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from None
-        self.write(folder)
+        self.write(folder, name)
 
     @classmethod
     def read(cls, folder: Path) -> Outcome:

@@ -51,8 +51,11 @@ from napari_corrclip.project.words import Names, adopt
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import write_bytes
 
+_MARKED = "item.marked"
+"""Where what is said of an item is written before it takes its place."""
 _LAG = 0.1
 """Seconds by which the time of a file may lag behind the clock."""
 
@@ -350,16 +353,55 @@ def _take(
 
 def mark(index: Index, records: Iterable[ItemRecord], state: ItemState, by: str) -> None:
     """Bring items into a state, all or none; see :meth:`~napari_corrclip.project.project.Project.mark`."""
-    with contextlib.ExitStack() as undone:
+    at, names = now(), [record.name for record in records]
+    with index.transaction():
+        found = _to_be_marked(index, names, state)
+    with contextlib.ExitStack() as left, contextlib.ExitStack() as undone:
+        # In the transaction, for which others wait, files take their places alone: thousands take long.
+        before = []
+        for record in found:
+            folder = item_folder(index.folder, record.name)
+            before.append(_read_before(folder))
+            left.callback(_remove, folder / _MARKED)
+            marked = replace(record, state=state, reason="", by=by, at=at)
+            _outcome(index, marked).write_new(folder, _MARKED)
         with index.transaction():  # in which no run takes the items
-            found = [_collected(index, index.item(record.name)) for record in records]
-            for record in found:
-                _check_can_be(index, record, state)
-            for record in found:
-                undone.callback(_write_back, *_read_before(item_folder(index.folder, record.name)))
-                index.mark(record.id, state, by=by)
-                write_outcome(index, record.name)
+            same = [index.item(name) for name in names] == found
+            if not same:  # one was run meanwhile, or somebody has said something
+                found = _to_be_marked(index, names, state)
+                before = [_read_before(item_folder(index.folder, name)) for name in names]
+            for record, former in zip(found, before, strict=True):
+                undone.callback(_write_back, *former)
+                index.mark(record.id, state, by=by, at=at)
+                if same:
+                    _take_place(item_folder(index.folder, record.name))
+                else:
+                    write_outcome(index, record.name)
         undone.pop_all()
+
+
+def _to_be_marked(index: Index, names: Iterable[str], state: ItemState) -> list[ItemRecord]:
+    """Return items as they are now; inside a transaction.
+
+    Raises:
+        InputError: one cannot be in the state.
+    """
+    found = [_collected(index, index.item(name)) for name in names]
+    for record in found:
+        _check_can_be(index, record, state)
+    return found
+
+
+def _take_place(folder: Path) -> None:
+    try:
+        (folder / _MARKED).replace(folder / ITEM)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _check_can_be(index: Index, record: ItemRecord, state: ItemState) -> None:
@@ -398,10 +440,15 @@ def write_outcome(index: Index, name: str) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    record, folder = index.item(name), item_folder(index.folder, name)
+    _outcome(index, index.item(name)).write_new(item_folder(index.folder, name))
+
+
+def _outcome(index: Index, record: ItemRecord) -> Outcome:
+    """Return what an item's folder is to say of it, as a record has it."""
+    folder = item_folder(index.folder, record.name)
     former = Outcome.read(folder) if (folder / ITEM).exists() else Outcome(record.path)
     stack = next((stack.planes for stack in index.stacks() if stack.id == record.stack), None)
-    replace(
+    return replace(
         former,
         path=record.path,
         size=record.size,
@@ -413,7 +460,7 @@ def write_outcome(index: Index, name: str) -> None:
         at=record.at or now(),
         plane=record.plane,
         stack=former.stack or stack,
-    ).write_new(folder)
+    )
 
 
 def state_of(state: ItemState | str, among: Iterable[ItemState] = ItemState) -> ItemState:

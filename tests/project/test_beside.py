@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,34 @@ def test_who_opens_what_somebody_else_has_just_left_is_told_so(
         labelled.session(item),
     ):
         pass
+
+
+def test_who_marks_many_items_holds_nobody_up(
+    labelled: Project, beside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is safe on the disk takes milliseconds, and a writer that waits gives up in seconds."""
+    real, first = Outcome.write, labelled.items()[0]
+
+    def write(self: Outcome, *given: Any) -> None:
+        assert not labelled._index._connection.in_transaction
+        real(self, *given)
+
+    monkeypatch.setattr(Outcome, "write", write)
+    assert labelled.mark_all(labelled.items(), "verified", by="Ann") == 5
+    monkeypatch.undo()
+
+    def meanwhile(self: Outcome, *given: Any) -> None:
+        real(self, *given)
+        monkeypatch.undo()
+        beside.mark(first, "in review", by="Bob")
+
+    monkeypatch.setattr(Outcome, "write", meanwhile)
+    labelled.mark_all(labelled.items(), "skipped", by="Ann")
+    assert {(item.state, item.by) for item in labelled} == {(ItemState.SKIPPED, "Ann")}
+    for item in labelled:
+        folder = labelled.folder_of(item)
+        assert Outcome.read(folder).at == item.at
+        assert not list(folder.glob("*.marked"))
 
 
 def test_an_item_without_a_result_has_no_session(project: Project) -> None:
