@@ -118,13 +118,17 @@ class Outcome:
         write_bytes(folder / name, (json.dumps(document, indent=2) + "\n").encode())
 
     def write_new(self, folder: Path) -> None:
-        """Write it into an item's folder, which need not exist yet.
+        """Write it into an item's folder, which need not exist yet; the project's does.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or the project was moved away.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            for place in (
+                folder.parent,
+                folder,
+            ):  # none above: there would be two halves of a moved project
+                place.mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from None
         self.write(folder)
