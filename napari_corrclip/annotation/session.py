@@ -121,6 +121,9 @@ class Session:
     """The folder of the journal that keeps it or kept it last, or that it was restored from."""
     on_disk: OnDisk | None
     """Where that journal ended when it said all of the session, if it is closed."""
+    beside: Callable[[Vocabulary, Vocabulary], Vocabulary] | None
+    """Given the classes and what they are changed to, returns the latter with values that mean nothing else
+    in the set of images that it is of; ``None``: it is of an image alone, or its caller sees to that."""
 
     def __init__(
         self,
@@ -200,6 +203,7 @@ class Session:
         self.notes = ()
         self.journal_folder = None
         self.on_disk = None
+        self.beside = None
 
     @staticmethod
     def _check_image(image: NDArray[np.uint8], state: State) -> None:
@@ -704,6 +708,8 @@ class Session:
             with self.timeline.reading:
                 former = self.vocabulary
                 words = former.matched(wanted)
+                if self.beside is not None and result is None:
+                    words = self.beside(former, words)
                 # Looked at first, so that a refusal costs no classification.
                 predictions.moved_decisions(self.state, words, reassign or {})
             # The very same words are a wish to look again.
@@ -739,7 +745,7 @@ class Session:
             color: (red, green, blue); ``None``: that of its value.
             beside: is given the classes without it and with it, and returns the latter with values that mean
                 nothing else in a set of images, as :meth:`Project.classes_beside
-                <napari_corrclip.Project.classes_beside>` does; ``None``: it is of this image alone.
+                <napari_corrclip.Project.classes_beside>` does; ``None``: :attr:`beside`.
 
         Raises:
             InputError: there is a class of the name already, or no such region; nothing changes then.
@@ -747,6 +753,7 @@ class Session:
         with self.locked():
             examples = [row.id for row in regions_of(self.state, regions)]
             words = self.vocabulary.add(name, prompts=(), color=color, background=False)
+            beside = beside or self.beside
             if beside is not None:
                 words = beside(self.vocabulary, words)
             title = f"New class {words.names[-1]!r} from {count(len(examples), 'region')}"

@@ -44,7 +44,7 @@ from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.project.task import Proposal
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
-from napari_corrclip.wording.pace import pace
+from napari_corrclip.wording.pace import Pace
 
 if TYPE_CHECKING:
     from napari_corrclip.settings import Detail
@@ -189,6 +189,8 @@ def run(
         # What workers elsewhere lack is not known here.
         if scheduler is None:
             tell_fetched(project.recipe)
+        if which is None:
+            project.look_again()  # what came since is told of, too
         chosen = project.items_to_run(stale=stale, part=which, features=features)
         size = project.size_of_vectors(stale=stale, part=which, features=features) if vectors else 0
         if size:
@@ -211,7 +213,7 @@ def run(
             vectors=vectors,
             features=features,
         )
-        codes = drive_run(project, steps, len(chosen), "pre-labelled")
+        codes = drive_run(project, steps, len(chosen), "pre-labelled", processes=workers or 1)
         if taught:
             codes += _teach(project)
         if which is None:
@@ -283,6 +285,8 @@ def drive_run(
     steps: Generator[Event[str, Proposal], None, Report[str]],
     total: int,
     done: str,
+    *,
+    processes: int = 1,
 ) -> list[int]:
     """Drive a run to its end, and tell what becomes of each image; return the exit codes of what failed.
 
@@ -291,13 +295,12 @@ def drive_run(
         steps: the run.
         total: how many images it is likely to take.
         done: what an image is when it has its result.
+        processes: how many load networks of their own.
     """
-    begun, codes, gone = time.perf_counter(), list[int](), 0
+    begun, codes, pace = time.perf_counter(), list[int](), Pace(total, warming=processes)
 
     def tell_event(event: Outcome[str, Proposal]) -> None:
-        nonlocal gone
-        gone += 1
-        how_far = pace(gone, total, time.perf_counter() - begun)
+        how_far = pace.told(worked=isinstance(event, Done))
         if isinstance(event, Failed):
             path, text = project.path_of(event.key), sentence(event.error)
             plane = plane_text(project.item(event.key).plane)

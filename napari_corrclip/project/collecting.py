@@ -23,12 +23,13 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.former import Former
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.intake import choices_of, look_again, write_choices
 from napari_corrclip.project.merged_classes import merged_class
 from napari_corrclip.project.one_runner import only_runner
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.storage.disk import cannot_write, remove, sync_file, sync_folder
 from napari_corrclip.storage.temporary import temporary
+from napari_corrclip.storage.text_files import load_json, read_text
 
 
 def index_anew(folder: Path) -> Index:
@@ -40,7 +41,7 @@ def index_anew(folder: Path) -> Index:
     Raises:
         InputError: it is no project, somebody has it open, or it cannot be written.
     """
-    choices, path = Choices.read(folder), folder / NAME
+    choices, path = _choices(folder), folder / NAME
     with only_runner(folder):
         settle(path)
         try:
@@ -63,8 +64,27 @@ def index_anew(folder: Path) -> Index:
         except OSError as error:
             raise cannot_write(folder, error) from None
     index = Index(path)
+    write_choices(index)
     index.passed_over = passed_over
     return index
+
+
+def _choices(folder: Path) -> Choices:
+    """Return what ``project.json`` says; where it is gone or no JSON, what a whole index knows of it.
+
+    Raises:
+        InputError: neither can be read.
+    """
+    try:
+        load_json(read_text(folder / PROJECT, "project"), f"The project {str(folder / PROJECT)!r}")
+    except InputError:
+        with (
+            contextlib.suppress(InputError),
+            contextlib.closing(Index(folder / NAME, read_only=True)) as index,
+        ):
+            return choices_of(index)
+        raise
+    return Choices.read(folder)  # of another version it is refused
 
 
 def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ...]]:

@@ -66,8 +66,11 @@ class Database:
         self.read_only = read_only
         self._closed = False
         if path.exists() is create:
-            what = "is there already; open it" if create else "is missing; repair the project"
-            raise InputError(f"The index {str(path)!r} {what}.")
+            raise InputError(
+                f"The index {str(path)!r} is there already; open it."
+                if create
+                else f"The index {str(path)!r} is missing; {_anew(path)}."
+            )
         self._writer: Lock | None = None
         with self.told():
             self._connection = _opened(path, read_only=read_only)
@@ -89,7 +92,7 @@ class Database:
         if not create:
             if _number(connection, "PRAGMA application_id") != APPLICATION:
                 raise InputError(
-                    f"{str(self.path)!r} is no index of a project; give the folder of one."
+                    f"{str(self.path)!r} is empty, or no index of a project; {_anew(self.path)}."
                 )
             found = _number(connection, "PRAGMA user_version")
             if found > VERSION:
@@ -403,7 +406,8 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
         return f"{str(path)!r} cannot be opened or written ({error}); look at its permissions."
     if code in (sqlite3.SQLITE_IOERR,):
         return f"{str(path)!r} cannot be read or written ({error}); look at the disk."
-    return (
-        f"The index {str(path)!r} is damaged ({error}); make it anew: napari-corrclip project repair "
-        f"{str(path.parent)!r}."
-    )
+    return f"The index {str(path)!r} is damaged ({error}); {_anew(path)}."
+
+
+def _anew(path: Path) -> str:
+    return f"make it anew: napari-corrclip project repair {str(path.parent)!r}"

@@ -118,17 +118,19 @@ class Outcome:
         write_bytes(folder / name, (json.dumps(document, indent=2) + "\n").encode())
 
     def write_new(self, folder: Path, name: str = ITEM) -> None:
-        """Write it into an item's folder, which need not exist yet.
+        """Write it into an item's folder, which need not exist yet; the project's does.
 
         Args:
             folder: of the item.
             name: of the file.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or the project was moved away.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            # None above them: there would be two halves of a project that was moved.
+            for place in (folder.parent, folder):
+                place.mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from None
         self.write(folder, name)

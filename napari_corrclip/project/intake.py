@@ -238,14 +238,15 @@ def write_choices(index: Index) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    if _choices(index).is_in(index.folder):
+    if choices_of(index).is_in(index.folder):
         return
     # In a transaction of its own: of two who choose at once, the last one to write reads what both did.
     with index.transaction():
-        _choices(index).write(index.folder)
+        choices_of(index).write(index.folder)
 
 
-def _choices(index: Index) -> Choices:
+def choices_of(index: Index) -> Choices:
+    """Return what ``project.json`` is to say."""
     merged = tuple(each._asdict() for each in index.merged_classes())
     words, known = index.vocabulary, index.class_tree()
     rows = known.rows() if len(known.parents) > len(words) else []

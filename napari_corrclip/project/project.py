@@ -1640,7 +1640,9 @@ class Project:
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:
         """Give the session of an item to correct it; every edit is on the disk as it is made.
 
-        Afterwards the item is in review, if something was decided, and the index has its regions.
+        Afterwards the item is in review, if something was decided, and the index has its regions. A class
+        that is added to it has a label value that is no other class in the set, also where the item was run
+        by older classes.
 
         Args:
             item: or its name.
@@ -1653,7 +1655,11 @@ class Project:
         check_by(by)
         self._index.check_writable()
         with reviewing.reviewed(self._index, self.item(item), by) as session:
-            yield session
+            session.beside = self.classes_beside
+            try:
+                yield session
+            finally:  # the project may be closed before the session is let go of
+                session.beside = None
 
     def encode_steps(
         self, item: ItemRecord | str, session: Session, *, segmenter: Segmenter | None = None

@@ -50,6 +50,7 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     out = capsys.readouterr()
     assert "0 images pre-labelled, 1 failed" in out.out
     assert out.err.count("bad.png") == 1
+    assert "Vectors of the regions take up to" in out.err  # what has come since is counted
     assert app.run(["project", "status", f"set.corrclip-project/{NAME}"]) == 0
     out = capsys.readouterr()
     assert "2 pre-labelled\n1 failed\n" in out.out
@@ -62,7 +63,7 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "3 images relinked" in capsys.readouterr().out
     Path("set.corrclip-project", NAME).unlink()
     assert app.run(["project", "status", "set.corrclip-project"]) == 2
-    assert "is missing; repair the project" in capsys.readouterr().err
+    assert "is missing; make it anew: napari-corrclip project repair" in capsys.readouterr().err
     assert app.run(["project", "repair", "set.corrclip-project"]) == 0
     assert "2 pre-labelled" in capsys.readouterr().out
     with Project.open("set.corrclip-project") as project:

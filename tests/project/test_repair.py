@@ -19,7 +19,7 @@ import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.project import database
-from napari_corrclip.project.folder import ITEM, RESULT, SESSION
+from napari_corrclip.project.folder import ITEM, PROJECT, RESULT, SESSION
 from napari_corrclip.project.index import Found
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
@@ -123,6 +123,50 @@ def test_without_a_former_index_nobody_is_named_and_times_are_those_of_files(fol
     (run,) = rows(path, "SELECT begun, ended FROM runs")
     assert run[1] == made
     assert made - 10 < run[0] < made
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 4096, None], ids=["empty", "zeros", "gone"])
+def test_whoever_opens_an_index_without_content_is_told_what_to_type(
+    folder: Path, left: bytes | None
+) -> None:
+    index = folder / database.NAME
+    index.unlink()
+    if left is not None:
+        index.write_bytes(left)
+    for read_only in (False, True):
+        with pytest.raises(nc.InputError) as told:
+            Project.open(folder, read_only=read_only)
+        assert f"make it anew: napari-corrclip project repair {str(folder)!r}." in str(told.value)
+    with Project.repair(folder) as project:
+        assert [item.state for item in project][:2] == [ItemState.VERIFIED] * 2
+
+
+def test_a_damaged_project_json_comes_from_the_index(folder: Path) -> None:
+    file = folder / PROJECT
+    whole = file.read_bytes()
+    for damage in (b"{", b"", None):
+        file.unlink()
+        if damage is not None:
+            file.write_bytes(damage)
+        with Project.repair(folder) as project:
+            assert project.vocabulary.names == ("red", "blue", "background")
+            assert len(project) == 3
+        assert file.read_bytes() == whole
+    (folder / database.NAME).write_bytes(b"no")
+    file.write_bytes(b"{")
+    with pytest.raises(nc.InputError, match=r"project\.json.* is no valid JSON"):
+        Project.repair(folder)
+
+
+def test_nothing_is_made_where_a_project_lay_before_it_was_moved(
+    folder: Path, project: Project
+) -> None:
+    item = project.items()[2]
+    folder.rename(folder.with_name("moved"))
+    with pytest.raises(nc.InputError, match="cannot be written"):
+        project.mark(item, "verified", by="Ann")
+    assert not folder.exists()
+    assert project.item(item.name).state is ItemState.PRELABELLED
 
 
 def test_an_index_that_is_ahead_of_its_folders_is_believed(folder: Path) -> None:
@@ -252,7 +296,7 @@ while killed:
     try:
         opened = Project.open(copy)
     except InputError as error:
-        assert "is missing; repair the project" in str(error), error
+        assert "is missing; make it anew: napari-corrclip project repair" in str(error), error
         opened = Project.repair(copy)
     with opened:
         opened.look_again()

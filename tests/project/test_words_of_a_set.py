@@ -98,6 +98,23 @@ def test_a_class_that_a_script_gives_is_one_of_the_set(project: Project) -> None
     assert not project.names_of_values().are_of(Vocabulary.coerce("red, blue"))
 
 
+def test_a_script_gives_no_value_of_the_set_to_another_class(project: Project) -> None:
+    first, second, _ = project
+    project.choose("red, green, moss, background: grass")  # what the images were not run by
+    with project.session(first) as session:
+        session.set_vocabulary(session.vocabulary.add("boat"), classify=False)
+        session.assign(session.ids[:1].tolist(), "boat")
+        session.new_class("ship", session.ids[1:2].tolist())
+    with project.session(second) as session:
+        session.set_vocabulary("red, green, ship, moss, background: grass", classify=False)
+        session.assign(session.ids[:3].tolist(), "moss")
+    expected = {"red": 1, "green": 2, "background": 3, "moss": 4, "boat": 5, "ship": 6}
+    assert named(project.vocabulary) == expected
+    assert {name: expected[name] for name in named(session.vocabulary)} == named(session.vocabulary)
+    decided = {row.name: row.decided for row in project.figures().classes if row.decided}
+    assert decided == {"boat": 1, "ship": 1, "moss": 3}
+
+
 def test_a_class_that_goes_stays_where_other_images_have_it(project: Project) -> None:
     first, second, _ = project
     with project.session(second) as session:

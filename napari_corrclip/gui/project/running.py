@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from psygnal import Signal
@@ -19,7 +18,7 @@ from napari_corrclip.progress import Progress
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.run import Done, Failed, Report, Skipped
 from napari_corrclip.wording.amounts import count
-from napari_corrclip.wording.pace import pace
+from napari_corrclip.wording.pace import Pace
 
 
 class ProjectRun:
@@ -48,8 +47,7 @@ class ProjectRun:
         self.passed_over: tuple[str, ...] = ()
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
-        self._began = 0.0
-        self._total = self._gone = 0
+        self._pace = Pace(0)
 
     @property
     def running(self) -> bool:
@@ -64,7 +62,7 @@ class ProjectRun:
             total: how many images that is, for the time that is left.
             stale: also what was pre-labelled by other settings or words.
         """
-        self._began, self._total, self._gone = perf_counter(), total, 0
+        self._pace = Pace(total)
         self.passed_over = ()
         self._jobs.start(
             _run_steps(project.folder, self._networks, stale=stale, alone=project.is_only_writer),
@@ -92,12 +90,11 @@ class ProjectRun:
 
     def _event(self, event: Any) -> None:
         if isinstance(event, Progress):
-            if not self._gone:
+            if not self._pace.over:
                 self.progressed.emit(f"{event.stage} …")
             return
         if isinstance(event, Done | Failed | Skipped):
-            self._gone += 1
-            self.progressed.emit(pace(self._gone, self._total, perf_counter() - self._began))
+            self.progressed.emit(self._pace.told(worked=isinstance(event, Done)))
             self.advanced.emit(event.key)
 
     def _done(self, ran: Ran) -> None:

@@ -266,6 +266,25 @@ def gain_of(project: Project, record: ItemRecord) -> float:
     return float((table["area"] * (1 - table["margin"])).sum())
 
 
+def test_the_time_that_a_run_has_left_is_seen(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    turn_to(person, Page.IMAGES)
+    panel, said = dock.projects.panel, "120 of 3,000 · 12.1 s each · 13 h 53 min left"
+    dock.projects.run.busy.emit(True)
+    dock.projects.run.progressed.emit(said)
+    settle(person.viewer)
+    assert panel.stage.isVisible()
+    assert panel.stage.height() >= panel.stage.heightForWidth(panel.stage.width()) > 0
+    assert not cut(panel)
+    assert panel.stop_button.isVisible()
+    assert not panel.run_button.isVisible()
+    dock.projects.run.busy.emit(False)
+    assert panel.run_button.isVisible()
+    assert not panel.stop_button.isVisible()
+
+
 def area_of(project: Project, record: ItemRecord, value: int) -> int:
     table = project.result(record).table
     return int(table["area"][table["value"] == value].sum())
