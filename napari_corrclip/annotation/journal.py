@@ -124,13 +124,12 @@ class Journal:
         if not os.fspath(folder):
             raise InputError("The journal's folder has no name; give one.")
         place = self.folder.absolute()
-        if not replace and session.journal_folder != place and has_session(place):
-            raise InputError(
-                f"{str(folder)!r} keeps a session that this one would replace; go on with "
-                "annotation.restore(folder), give another folder, or say replace=True."
-            )
+        if not replace:
+            self._check_ours(place)
         self._lock = lock_folder(self.folder)
         try:
+            if not replace:
+                self._check_ours(place)  # somebody may have begun one meanwhile, and left it
             # No edit of another thread between what is written now and the first record.
             with session.locked():
                 session.timeline.check_no_group()
@@ -148,6 +147,13 @@ class Journal:
         except BaseException:
             self._lock.release()
             raise
+
+    def _check_ours(self, place: Path) -> None:
+        if self.session.journal_folder != place and has_session(place):
+            raise InputError(
+                f"{str(self.folder)!r} keeps a session that this one would replace; go on with "
+                "annotation.restore(folder), give another folder, or say replace=True."
+            )
 
     def __enter__(self) -> Journal:
         """Return itself."""

@@ -89,6 +89,7 @@ def reviewed(
         # Now, since the process may be killed in between.
         with index.transaction():  # in which no run takes the item
             check_not_run_again(record, folder, before)
+            former = index.item(record.name)  # somebody may have left it since it was looked up
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
             if not record.plane:  # of a stack it would be noted that there are no new planes
                 index.note_times([NotedFile(record.id, (), *file, record.digest)])
@@ -107,7 +108,7 @@ def reviewed(
             journal.wait()
             edited = session.timeline.edits != edits
             try:
-                _end(index, begun, record, journal, by, edited=edited, moved=moved)
+                _end(index, begun, former, journal, by, edited=edited, moved=moved)
             except ClosedError:
                 if journal.problem is None:
                     raise ClosedError(_not_told(index.folder, record, edited=edited)) from None

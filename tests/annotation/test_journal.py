@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from napari_corrclip.annotation import Journal, Source, has_session, journal_folder, restore
-from napari_corrclip.annotation.files.log import is_open
+from napari_corrclip.annotation.files.log import is_open, lock_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.locks import take
 from tests.annotation.killed import kill_once
@@ -47,6 +48,23 @@ def test_what_somebody_else_did_since_it_was_read_is_not_written_over(
         theirs.assign(3, "sky")
     with pytest.raises(InputError, match="was edited in another window"):
         Journal(ours, tmp_path)
+    assert digest(restore(tmp_path)) == digest(theirs)
+
+
+def test_a_session_that_begins_before_the_lock_is_taken_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = new_session(1)
+
+    def late(folder: Path) -> FileLock:
+        monkeypatch.undo()
+        with Journal(theirs, folder):
+            theirs.assign(1, "sky")
+        return lock_folder(folder)
+
+    monkeypatch.setattr("napari_corrclip.annotation.journal.lock_folder", late)
+    with pytest.raises(InputError, match="keeps a session that this one would replace"):
+        Journal(new_session(2), tmp_path)
     assert digest(restore(tmp_path)) == digest(theirs)
 
 

@@ -135,6 +135,22 @@ def test_random_edits_beside_a_run_lose_nothing(labelled: Project, segmenter: Se
             assert shown == {region: class_ for region, (class_, _) in mine.items()}
 
 
+def test_who_decides_nothing_leaves_the_state_that_somebody_brought_just_before(
+    labelled: Project, beside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = labelled.items()[0]
+
+    def late(folder: Path) -> tuple[int, int] | None:
+        monkeypatch.undo()
+        decide(beside, item, 1, "Bob")
+        return reviewing.written(folder)
+
+    monkeypatch.setattr(reviewing, "written", late)
+    with labelled.session(item, by="Ann"):
+        pass
+    assert labelled.item(item).state is ItemState.IN_REVIEW
+
+
 def test_what_is_said_while_a_session_ends_stays(
     labelled: Project, beside: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
