@@ -98,6 +98,7 @@ def test_edits_records_and_signals_are_in_one_order(tmp_path: Path, seed: int) -
 
 def test_what_is_read_belongs_together() -> None:
     session = new_session(0)
+    session.assign([1, 2], session.vocabulary.names[0])  # who reads first sees one class, too
     ends = threading.Event()
 
     def write() -> None:

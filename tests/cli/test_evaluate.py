@@ -249,7 +249,7 @@ def test_the_images_that_are_asked_for_alone_are_run(
     with Project.open(out / PROJECT) as project:
         assert len(project.items(ItemState.PRELABELLED)) == 1
         assert len(project.items(ItemState.NEW)) == 2
-    assert "(1 of 1 " in capsys.readouterr().err
+    assert "(1 of 1)" in capsys.readouterr().err
 
 
 def test_another_data_set_does_not_come_into_an_evaluation(
