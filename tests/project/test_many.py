@@ -102,7 +102,8 @@ def test_many_scenes_are_killed_gone_on_with_relabelled_corrected_and_verified(
         was = {item.name: (item.at, item.run) for item in project.items(ItemState.PRELABELLED)}
         segmenter = Segmenter.from_recipe(RECIPE)
         report = project.run(segmenter=segmenter, features=10**9, progress=False)
-        assert len(report.done) == number - BROKEN - done
+        # One may have had its result when its run was killed, and the index had not heard of it.
+        assert number - BROKEN - done - len(report.done) in (0, 1)
         assert len(report.failed) == BROKEN
         # What was done was not done again.
         assert all(
